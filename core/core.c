@@ -1,0 +1,17 @@
+/* luaopen_moonsand_core: one table with every verb. */
+#include "core.h"
+
+typedef void (*Opener)(lua_State *L);
+
+static const Opener openers[] = {
+  open_fd,
+};
+
+EXPORT int luaopen_moonsand_core(lua_State *L);
+
+int luaopen_moonsand_core(lua_State *L)
+{
+  lua_newtable(L);
+  for (size_t i = 0; i < sizeof openers / sizeof *openers; i++) openers[i](L);
+  return 1;
+}

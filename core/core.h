@@ -1,0 +1,37 @@
+/*
+** moonsand.core: the kernel's verbs for Lua. Policy lives in Lua.
+** Every file of this folder registers its functions through one opener; core.c is the table of contents.
+*/
+#ifndef MOONSAND_CORE_H
+#define MOONSAND_CORE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Each adds its functions to the module table on the top of the stack. */
+void open_fd(lua_State *L);
+void open_fs(lua_State *L);
+void open_hash(lua_State *L);
+void open_tree(lua_State *L);
+void open_poll(lua_State *L);
+void open_process(lua_State *L);
+void open_plan(lua_State *L);
+void open_verbs(lua_State *L);
+
+/* fail.c: the world's refusal. Returns nil, "what: why", errno; errno is saved before Lua is called. */
+int fail(lua_State *L, const char *what);
+int fail_as(lua_State *L, int err, const char *what);
+
+/* fd.c: a handle is born closed (fd -1), with its metatable on, before the call that fills it. */
+#define FD_TYPE "moonsand.fd"
+
+typedef struct Fd {
+  int fd;
+} Fd;
+
+Fd *fd_new(lua_State *L);
+int fd_check(lua_State *L, int arg); /* handle or integer -> number; raises when closed or negative */
+
+#endif

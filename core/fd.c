@@ -1,0 +1,246 @@
+/* File descriptors as closable handles; every one is close-on-exec from birth. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core.h"
+
+enum { READ_MAX = 1 << 20 };
+
+Fd *fd_new(lua_State *L)
+{
+  Fd *h = lua_newuserdatauv(L, sizeof *h, 0);
+
+  h->fd = -1;
+  luaL_setmetatable(L, FD_TYPE);
+  return h;
+}
+
+static Fd *check_open(lua_State *L, int arg)
+{
+  Fd *h = luaL_checkudata(L, arg, FD_TYPE);
+
+  luaL_argcheck(L, h->fd >= 0, arg, "the handle is closed");
+  return h;
+}
+
+int fd_check(lua_State *L, int arg)
+{
+  lua_Integer fd;
+
+  if (lua_type(L, arg) == LUA_TUSERDATA) return check_open(L, arg)->fd;
+  fd = luaL_checkinteger(L, arg);
+  luaL_argcheck(L, fd >= 0 && fd <= 1 << 24, arg, "not a file descriptor");
+  return (int)fd;
+}
+
+static int fd_gc(lua_State *L)
+{
+  Fd *h = luaL_checkudata(L, 1, FD_TYPE);
+
+  if (h->fd >= 0) close(h->fd);
+  h->fd = -1;
+  return 0;
+}
+
+/* handle:close() -> true | nil, message, errno. May be called twice. */
+static int fd_close(lua_State *L)
+{
+  Fd *h = luaL_checkudata(L, 1, FD_TYPE);
+  int fd = h->fd;
+
+  h->fd = -1;
+  if (fd >= 0 && close(fd) < 0) return fail(L, "close");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int fd_tostring(lua_State *L)
+{
+  Fd *h = luaL_checkudata(L, 1, FD_TYPE);
+
+  if (h->fd < 0)
+    lua_pushliteral(L, FD_TYPE " (closed)");
+  else
+    lua_pushfstring(L, FD_TYPE " (%d)", h->fd);
+  return 1;
+}
+
+static int fd_number(lua_State *L)
+{
+  lua_pushinteger(L, check_open(L, 1)->fd);
+  return 1;
+}
+
+/* handle:read([count]) -> bytes ("" at end of file) | nil, message, errno */
+static int fd_read(lua_State *L)
+{
+  Fd *h = check_open(L, 1);
+  lua_Integer want = luaL_optinteger(L, 2, 65536);
+  luaL_Buffer b;
+  char *space;
+  ssize_t n;
+
+  luaL_argcheck(L, want > 0 && want <= READ_MAX, 2, "not a count from 1 to 1048576");
+  space = luaL_buffinitsize(L, &b, (size_t)want);
+  do n = read(h->fd, space, (size_t)want);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return fail(L, "read");
+  luaL_pushresultsize(&b, (size_t)n);
+  return 1;
+}
+
+/* handle:write(bytes [, from]) -> count written (may be less) | nil, message, errno */
+static int fd_write(lua_State *L)
+{
+  Fd *h = check_open(L, 1);
+  size_t len;
+  const char *bytes = luaL_checklstring(L, 2, &len);
+  lua_Integer from = luaL_optinteger(L, 3, 1);
+  ssize_t n;
+
+  luaL_argcheck(L, from >= 1 && (size_t)from <= len + 1, 3, "outside of the text");
+  do n = write(h->fd, bytes + from - 1, len - (size_t)(from - 1));
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return fail(L, "write");
+  lua_pushinteger(L, n);
+  return 1;
+}
+
+/* handle:seek(whence, offset) -> position | nil, message, errno; whence: "set", "cur", "end" */
+static int fd_seek(lua_State *L)
+{
+  static const char *const names[] = {"set", "cur", "end", NULL};
+  static const int whence[] = {SEEK_SET, SEEK_CUR, SEEK_END};
+  Fd *h = check_open(L, 1);
+  int how = whence[luaL_checkoption(L, 2, "set", names)];
+  off_t at = lseek(h->fd, (off_t)luaL_optinteger(L, 3, 0), how);
+
+  if (at < 0) return fail(L, "seek");
+  lua_pushinteger(L, at);
+  return 1;
+}
+
+/* handle:nonblock(on) -> true | nil, message, errno */
+static int fd_nonblock(lua_State *L)
+{
+  Fd *h = check_open(L, 1);
+  int flags = fcntl(h->fd, F_GETFL);
+
+  if (flags < 0) return fail(L, "fcntl");
+  flags = lua_toboolean(L, 2) ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+  if (fcntl(h->fd, F_SETFL, flags) < 0) return fail(L, "fcntl");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int fd_isatty(lua_State *L)
+{
+  lua_pushboolean(L, isatty(fd_check(L, 1)));
+  return 1;
+}
+
+static int open_flags(lua_State *L, int arg)
+{
+  static const char *const names[] = {"r", "w", "a", "r+", "x", "path", "dir", NULL};
+  static const int flags[] = {
+    O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC, O_WRONLY | O_CREAT | O_APPEND,
+    O_RDWR,   O_WRONLY | O_CREAT | O_EXCL,  O_PATH,
+    O_RDONLY | O_DIRECTORY,
+  };
+
+  return flags[luaL_checkoption(L, arg, "r", names)];
+}
+
+/* open(path [, how [, mode]]) -> handle | nil, message, errno
+   how: r w a r+ x(create, must be new) path(O_PATH) dir; mode: for a new file, 0644 unless given */
+static int core_open(lua_State *L)
+{
+  const char *path = luaL_checkstring(L, 1);
+  int flags = open_flags(L, 2);
+  mode_t mode = (mode_t)luaL_optinteger(L, 3, 0644);
+  Fd *h = fd_new(L);
+
+  h->fd = open(path, flags | O_CLOEXEC | O_NOCTTY, mode);
+  if (h->fd < 0) return fail(L, path);
+  return 1;
+}
+
+/* pipe() -> reader, writer | nil, message, errno */
+static int core_pipe(lua_State *L)
+{
+  Fd *reader = fd_new(L);
+  Fd *writer = fd_new(L);
+  int p[2];
+
+  if (pipe2(p, O_CLOEXEC) < 0) return fail(L, "pipe");
+  reader->fd = p[0];
+  writer->fd = p[1];
+  return 2;
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+  while (len > 0) {
+    ssize_t n = write(fd, bytes, len);
+
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -1;
+    bytes += n;
+    len -= (size_t)n;
+  }
+  return 0;
+}
+
+/* memfd(name [, text]) -> handle, positioned at the start | nil, message, errno */
+static int core_memfd(lua_State *L)
+{
+  const char *name = luaL_checkstring(L, 1);
+  size_t len;
+  const char *text = luaL_optlstring(L, 2, "", &len);
+  Fd *h = fd_new(L);
+
+  h->fd = memfd_create(name, MFD_CLOEXEC);
+  if (h->fd < 0) return fail(L, "memfd_create");
+  if (write_all(h->fd, text, len) < 0) return fail(L, "write to memfd");
+  if (lseek(h->fd, 0, SEEK_SET) < 0) return fail(L, "seek in memfd");
+  return 1;
+}
+
+static const luaL_Reg fd_methods[] = {
+  {"close", fd_close},
+  {"number", fd_number},
+  {"read", fd_read},
+  {"write", fd_write},
+  {"seek", fd_seek},
+  {"nonblock", fd_nonblock},
+  {NULL, NULL},
+};
+
+static const luaL_Reg fd_meta[] = {
+  {"__gc", fd_gc},
+  {"__close", fd_gc},
+  {"__tostring", fd_tostring},
+  {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+  {"open", core_open},
+  {"pipe", core_pipe},
+  {"memfd", core_memfd},
+  {"isatty", fd_isatty},
+  {NULL, NULL},
+};
+
+void open_fd(lua_State *L)
+{
+  luaL_newmetatable(L, FD_TYPE);
+  luaL_setfuncs(L, fd_meta, 0);
+  luaL_newlib(L, fd_methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  luaL_setfuncs(L, functions, 0);
+}
