@@ -1,0 +1,168 @@
+/* SHA-256 at the speed of libcrypto: one context, one buffer a Lua state, nothing per call. */
+#define _GNU_SOURCE
+#include "hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core.h"
+#include "path.h"
+
+#define HASHER_TYPE "moonsand.hasher"
+#define HASHER_FIELD "moonsand.hasher.shared"
+
+struct Hasher {
+  EVP_MD *method;
+  EVP_MD_CTX *context;
+  unsigned char buffer[1 << 17];
+};
+
+static int broken(void)
+{
+  errno = EIO;
+  return -1;
+}
+
+int hash_start(Hasher *h)
+{
+  return EVP_DigestInit_ex2(h->context, h->method, NULL) == 1 ? 0 : broken();
+}
+
+int hash_add(Hasher *h, const void *bytes, size_t count)
+{
+  return EVP_DigestUpdate(h->context, bytes, count) == 1 ? 0 : broken();
+}
+
+int hash_finish(Hasher *h, char hex[HASH_HEX])
+{
+  static const char digits[] = "0123456789abcdef";
+  unsigned char raw[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+
+  if (EVP_DigestFinal_ex(h->context, raw, &length) != 1 || length != 32) return broken();
+  for (unsigned i = 0; i < 32; i++) {
+    hex[2 * i] = digits[raw[i] >> 4];
+    hex[2 * i + 1] = digits[raw[i] & 15];
+  }
+  hex[64] = '\0';
+  return 0;
+}
+
+int hash_fd(Hasher *h, int fd, char hex[HASH_HEX], int64_t *size)
+{
+  ssize_t n;
+
+  *size = 0;
+  if (hash_start(h) < 0) return -1;
+  while ((n = read(fd, h->buffer, sizeof h->buffer)) != 0) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 || hash_add(h, h->buffer, (size_t)n) < 0) return -1;
+    *size += n;
+  }
+  return hash_finish(h, hex);
+}
+
+int hash_bytes(Hasher *h, const void *bytes, size_t count, char hex[HASH_HEX])
+{
+  if (hash_start(h) < 0 || hash_add(h, bytes, count) < 0) return -1;
+  return hash_finish(h, hex);
+}
+
+Hasher *hash_get(lua_State *L)
+{
+  Hasher *h;
+
+  lua_getfield(L, LUA_REGISTRYINDEX, HASHER_FIELD);
+  h = luaL_checkudata(L, -1, HASHER_TYPE);
+  lua_pop(L, 1); /* the registry keeps it */
+  return h;
+}
+
+static int hasher_gc(lua_State *L)
+{
+  Hasher *h = luaL_checkudata(L, 1, HASHER_TYPE);
+
+  EVP_MD_CTX_free(h->context);
+  EVP_MD_free(h->method);
+  h->context = NULL;
+  h->method = NULL;
+  return 0;
+}
+
+static void hasher_new(lua_State *L)
+{
+  Hasher *h = lua_newuserdatauv(L, sizeof *h, 0);
+
+  h->context = NULL;
+  h->method = NULL;
+  luaL_setmetatable(L, HASHER_TYPE);
+  h->method = EVP_MD_fetch(NULL, "SHA256", NULL);
+  h->context = EVP_MD_CTX_new();
+  if (h->method == NULL || h->context == NULL) luaL_error(L, "libcrypto has no SHA-256");
+  lua_setfield(L, LUA_REGISTRYINDEX, HASHER_FIELD);
+}
+
+/* sha256(bytes) -> 64 hex digits */
+static int core_sha256(lua_State *L)
+{
+  size_t len;
+  const char *bytes = luaL_checklstring(L, 1, &len);
+  char hex[HASH_HEX];
+
+  if (hash_bytes(hash_get(L), bytes, len, hex) < 0) return fail(L, "sha256");
+  lua_pushlstring(L, hex, 64);
+  return 1;
+}
+
+static int hash_regular(Hasher *h, int fd, char hex[HASH_HEX], int64_t *size)
+{
+  struct stat st;
+
+  if (fstat(fd, &st) < 0) return -1;
+  if (S_ISREG(st.st_mode)) return hash_fd(h, fd, hex, size);
+  errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+  return -1;
+}
+
+/* sha256_file(path) -> 64 hex digits, size | nil, message, errno; regular files only */
+static int core_sha256_file(lua_State *L)
+{
+  const char *path = path_check(L, 1);
+  Hasher *h = hash_get(L);
+  char hex[HASH_HEX];
+  int64_t size;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  int ok, err;
+
+  if (fd < 0) return fail(L, path);
+  ok = hash_regular(h, fd, hex, &size);
+  err = errno;
+  close(fd);
+  if (ok < 0) return fail_as(L, err, path);
+  lua_pushlstring(L, hex, 64);
+  lua_pushinteger(L, size);
+  return 2;
+}
+
+static const luaL_Reg hasher_meta[] = {
+  {"__gc", hasher_gc},
+  {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+  {"sha256", core_sha256},
+  {"sha256_file", core_sha256_file},
+  {NULL, NULL},
+};
+
+void open_hash(lua_State *L)
+{
+  luaL_newmetatable(L, HASHER_TYPE);
+  luaL_setfuncs(L, hasher_meta, 0);
+  lua_pop(L, 1);
+  hasher_new(L);
+  luaL_setfuncs(L, functions, 0);
+}
