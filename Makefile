@@ -5,22 +5,72 @@ CC ?= cc
 CFLAGS ?= -O2 -g
 LUA ?= lua5.4
 
+# Where objects go: `make O=build/asan CFLAGS=...` builds a second core beside the first.
+O ?= build
+
+LUADIR = $(PREFIX)/share/lua/5.4
+LIBDIR = $(PREFIX)/lib/lua/5.4
+SHAREDIR = $(PREFIX)/share/moonsand
+MANDIR = $(PREFIX)/share/man
+
 WARN = -std=gnu11 -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CORE_CFLAGS = $(WARN) -fPIC -fvisibility=hidden -I/usr/include/lua5.4
 CORE_LIBS = -lcap -lcrypto
-objects = $(patsubst core/%.c,build/core/%.o,$(filter-out core/init.c,$(wildcard core/*.c)))
+objects = $(patsubst core/%.c,$(O)/core/%.o,$(wildcard core/*.c))
+modules = $(wildcard lua/moonsand/*.lua lua/moonsand/*/*.lua lua/moonsand/*/*/*.lua)
+recipes = $(shell find recipes -type f)
+pages = $(wildcard docs/*.[1-8])
 
-all: build/moonsand/core.so
+all: $(O)/moonsand/core.so
 
-build/moonsand/core.so: $(objects)
+$(O)/moonsand/core.so: $(objects)
 	@mkdir -p $(@D)
 	$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $(objects) $(CORE_LIBS)
 
-build/core/%.o: core/%.c $(wildcard core/*.h)
+$(O)/core/%.o: core/%.c $(wildcard core/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -c -o $@ $<
+
+# The two commands. Each looks first for the Debian packages that it uses (.ci/need).
+demo:
+	@sh .ci/need 'make demo' build run demo
+	@$(MAKE) --no-print-directory -s all
+	@LUA='$(LUA)' sh examples/demo.sh
+
+test:
+	@sh .ci/need 'make test' build run test
+	@$(MAKE) --no-print-directory -s all
+	@LUA='$(LUA)' MAKE='$(MAKE)' sh .ci/test
+
+check: test
+
+lint:
+	@sh .ci/need 'make lint' build lint
+	@LUA='$(LUA)' MAKE='$(MAKE)' sh .ci/lint
+
+bench:
+	@sh .ci/need 'make bench' build run bench
+	@$(MAKE) --no-print-directory -s all
+	@LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='./build/?.so;;' \
+	  sh -e -c 'for file in bench/*_bench.lua; do $(LUA) "$$file"; done'
+
+install: all
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)/moonsand'
+	install -m 755 bin/moonsand '$(DESTDIR)$(PREFIX)/bin/moonsand'
+	install -m 755 $(O)/moonsand/core.so '$(DESTDIR)$(LIBDIR)/moonsand/core.so'
+	for file in $(patsubst lua/%,%,$(modules)); do \
+	  install -D -m 644 "lua/$$file" "$(DESTDIR)$(LUADIR)/$$file" || exit; done
+	for file in $(recipes); do \
+	  install -D -m 644 "$$file" "$(DESTDIR)$(SHAREDIR)/$$file" || exit; done
+	for page in $(pages); do \
+	  install -D -m 644 "$$page" "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit; done
+
+uninstall:
+	rm -f '$(DESTDIR)$(PREFIX)/bin/moonsand'
+	rm -rf '$(DESTDIR)$(LUADIR)/moonsand' '$(DESTDIR)$(LIBDIR)/moonsand' '$(DESTDIR)$(SHAREDIR)'
+	for page in $(pages); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
 
 clean:
 	rm -rf build
 
-.PHONY: all clean
+.PHONY: all demo test check lint bench install uninstall clean

@@ -1,0 +1,144 @@
+--- `moonsand VERB ...` and `moonsand SCRIPT.lua ...`: find the verb, run it, leave with its code.
+--- Modules are loaded when they are needed, so that a small command starts fast.
+local fault = require "moonsand.fault"
+local interface = require "moonsand.cli.interface"
+
+local M = {}
+
+--- The verbs, in the order of `moonsand --help`. Each is a module `moonsand.cli.VERB` with
+--- `define(parser)` and `run(args, ui) -> exit code`; `rest = true` takes the words after `--`.
+M.verbs = {
+  {"build", "build recipes, or single tasks of them"},
+  {"run", "run a command in a sandbox made by hand"},
+  {"shell", "a shell in a sandbox, or in the sandbox of a task"},
+  {"vars", "the variables of a recipe, and where their values come from"},
+  {"repl", "a Lua prompt with the toolkit at hand"},
+  {"help", "the options of a verb"},
+  {"version", "the version"},
+}
+
+local function names()
+  local list = {}
+  for i, verb in ipairs(M.verbs) do list[i] = verb[1] end
+  return list
+end
+
+--- A table that is thrown when `--help` stands among the options; it prints `text` and ends well.
+local Help = {__name = "moonsand.Help"}
+
+--- The argparse parser of a verb. Its mistakes are faults of kind "usage".
+---@param name string
+---@param verb table   the module of the verb
+---@return table parser
+function M.parser(name, verb)
+  local argparse = require "argparse"
+  local parser = argparse("moonsand " .. name):add_help(false)
+  parser.error = function(_, text)
+    fault.throw("usage", (text:gsub("\n", " ")), {hint = "moonsand help " .. name})
+  end
+  parser:flag("-h --help"):description("Show this help and leave."):action(function()
+    error(setmetatable({text = parser:get_help() .. "\n"}, Help), 0)
+  end)
+  verb.define(parser)
+  return parser
+end
+
+--- Split the words at the first `--`.
+local function split(words)
+  for i, word in ipairs(words) do
+    if word == "--" then
+      return table.move(words, 1, i - 1, 1, {}), table.move(words, i + 1, #words, 1, {})
+    end
+  end
+  return words, nil
+end
+
+--- Parse the words of a verb into one table of arguments.
+---@param name string
+---@param verb table
+---@param words string[]
+---@return table args
+function M.parse(name, verb, words)
+  local rest
+  if verb.rest then words, rest = split(words) end
+  local args = M.parser(name, verb):parse(words)
+  args.rest = rest
+  return args
+end
+
+local function run_verb(name, words, ui)
+  local verb = require("moonsand.cli." .. name)
+  return verb.run(M.parse(name, verb, words), ui)
+end
+
+--- Run a Lua file as a script of its own: `arg` and `...` as the lua command sets them.
+local function run_script(path, words)
+  local chunk, problem = loadfile(path)
+  if not chunk then fault.throw("usage", problem) end
+  words[0] = path
+  _G.arg = words -- luacheck: ignore (a script finds its words there, as under the lua command)
+  chunk(table.unpack(words))
+  return 0
+end
+
+local function unknown(word)
+  if word:sub(1, 1) == "-" then
+    fault.throw("usage", ("unknown option '%s'"):format(word), {hint = "moonsand --help"})
+  end
+  local near = fault.nearest(word, names())
+  fault.throw("usage", ("unknown verb '%s'"):format(word), {
+    hint = near and ("did you mean 'moonsand %s'?"):format(near) or "moonsand --help",
+  })
+end
+
+local aliases = {["--help"] = "help", ["-h"] = "help", ["--version"] = "version"}
+
+--- Run one command line.
+---@param words string[]
+---@param ui moonsand.Interface
+---@return integer code
+function M.run(words, ui)
+  local first = words[1]
+  if not first then
+    ui:say(require "moonsand.cli.help".overview())
+    return 2
+  end
+  local name = aliases[first] or first
+  local rest = table.move(words, 2, #words, 1, {})
+  for _, verb in ipairs(names()) do
+    if verb == name then return run_verb(name, rest, ui) end
+  end
+  if first:find("%.lua$") then
+    ui.script = first
+    return run_script(first, rest)
+  end
+  return unknown(first)
+end
+
+--- Run one command line and show how it failed, if it did. Never throws.
+---@param words string[]
+---@param ui moonsand.Interface
+---@return integer code
+function M.call(words, ui)
+  local ok, result = xpcall(M.run, function(value)
+    if getmetatable(value) == Help then return value end
+    return fault.traced(value)
+  end, words, ui)
+  if ok then return result end
+  if getmetatable(result) == Help then
+    ui:print(result.text)
+    return 0
+  end
+  ui:failure(result)
+  if ui.script and not fault.is(result) then return 1 end
+  return fault.code(result)
+end
+
+--- The whole program: never returns.
+---@param words string[]   the command line
+---@param home table       where the parts are: {lua=, lib=, share=} (bin/moonsand)
+function M.main(words, home)
+  os.exit(M.call(words, interface.new {home = home}), true)
+end
+
+return M
