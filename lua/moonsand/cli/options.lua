@@ -1,0 +1,230 @@
+--- The options of `moonsand run` and the keys of `sandbox.new` are one vocabulary; this is the map.
+--- Every option that may be repeated is noted in the order in which it stood on the command line.
+local fault = require "moonsand.fault"
+
+local M = {}
+
+--- name, what stands after it, description
+local repeated = {
+  {"--ro", "SRC[:DST]", "bind SRC read-only, with everything mounted below it"},
+  {"--rw", "SRC[:DST]", "bind SRC writable"},
+  {"--ro?", "SRC[:DST]", "like --ro, nothing when SRC is not there"},
+  {"--rw?", "SRC[:DST]", "like --rw, nothing when SRC is not there"},
+  {"--dev-bind", "SRC[:DST]", "bind SRC writable; device nodes in it work"},
+  {"--tmpfs", "DST[:SIZE]", "an empty file system in memory (sizes: 64M, 2G)"},
+  {"--dir", "DST", "make a directory"},
+  {"--symlink", "TARGET:DST", "make a symbolic link DST to TARGET"},
+  {"--file", "DST=TEXT", "make a file with a text"},
+  {"--overlay", "DST", "mount an overlay; its directories follow as --lower and --upper"},
+  {"--overlay-ro", "DST", "mount an overlay that nobody can write to"},
+  {"--lower", "DIR", "a lower directory of the last overlay; the first one wins"},
+  {"--upper", "DIR", "where the last overlay keeps what is written; else it vanishes"},
+  {"--env", "NAME=VALUE", "set a variable; the environment starts nearly empty"},
+  {"--pass-env", "NAME", "let a variable of the caller through"},
+}
+
+--- option, key, what stands after it, description, choices
+local single = {
+  {"--root", "root", "host|empty|DIR", "what / starts from: the host (default), nothing, DIR"},
+  {"--cwd", "cwd", "DIR", "the directory to start in"},
+  {"--hostname", "hostname", "NAME", "the name of the host inside"},
+  {"--umask", "umask", "MODE", "the file mode mask, in octal"},
+  {"--ids", "ids", "WHO", "who the program is inside", {"self", "root", "range"}},
+  {"--timeout", "timeout", "SECONDS", "stop the program after this time (exit code 124)"},
+  {"--grace", "grace", "SECONDS", "how long it may take to end before it is killed"},
+  {"--stdin", "stdin", "FILE", "read from FILE; `-` is the caller's, as without the option"},
+  {"--stdout", "stdout", "FILE", "write to FILE"},
+  {"--stderr", "stderr", "FILE", "write messages to FILE"},
+}
+
+--- Add the sandbox options to an argparse parser.
+---@param parser table
+function M.define(parser)
+  for _, option in ipairs(repeated) do
+    local name = option[1]
+    parser:option(name):argname(option[2]):description(option[3]):count("*"):target("steps")
+      :action(function(args, _, value)
+        args.steps = args.steps or {}
+        table.insert(args.steps, {option = name, value = value})
+      end)
+  end
+  for _, option in ipairs(single) do
+    local made = parser:option(option[1]):argname(option[3]):description(option[4])
+    made:target(option[2])
+    if option[5] then made:choices(option[5]) end
+  end
+  parser:option("--net"):argname("none|host"):args("?"):choices({"none", "host"})
+    :description("the network inside: none (default), or the host's; `--net` alone is the host's")
+    :action(function(args, _, value)
+      args.network = type(value) == "table" and (value[1] or "host") or value
+    end)
+end
+
+--- Cut a text at the first colon that is not written `\:`.
+---@param text string
+---@return string first
+---@return string? second
+function M.cut(text)
+  local at, plain = 1, nil
+  while true do
+    local colon = text:find(":", at, true)
+    if not colon then break end
+    if text:sub(colon - 1, colon - 1) ~= "\\" then
+      plain = colon
+      break
+    end
+    at = colon + 1
+  end
+  local function unescaped(part)
+    return (part:gsub("\\:", ":"))
+  end
+  if not plain then return unescaped(text), nil end
+  return unescaped(text:sub(1, plain - 1)), unescaped(text:sub(plain + 1))
+end
+
+local function wrong(step, reason, hint)
+  fault.throw("usage", ("'%s %s': %s"):format(step.option, step.value, reason), {
+    hint = hint or "moonsand help run",
+  })
+end
+
+local function absolute(step, path, what)
+  if path:sub(1, 1) ~= "/" then
+    wrong(step, ("the place inside, '%s', is not an absolute path"):format(path), what)
+  end
+  return path
+end
+
+local function bind(fields)
+  return function(spec, step)
+    local source, target = M.cut(step.value)
+    if source == "" then wrong(step, "no source is named") end
+    local entry = {
+      source = source,
+      target = absolute(step, target or source, ("write %s %s:/place/inside"):format(
+        step.option, source:gsub(":", "\\:"))),
+    }
+    for key, value in pairs(fields) do entry[key] = value end
+    table.insert(spec.binds, entry)
+  end
+end
+
+local function overlay(read_only)
+  return function(spec, step)
+    table.insert(spec.overlays, {
+      target = absolute(step, step.value),
+      lower = {},
+      read_only = read_only or nil,
+    })
+  end
+end
+
+local function last_overlay(spec, step)
+  return spec.overlays[#spec.overlays] or wrong(step, "there is no --overlay before it")
+end
+
+--- What each repeatable option adds to the table for `sandbox.new`.
+local adders = {
+  ["--ro"] = bind {read_only = true},
+  ["--rw"] = bind {read_only = false},
+  ["--ro?"] = bind {read_only = true, optional = true},
+  ["--rw?"] = bind {read_only = false, optional = true},
+  ["--dev-bind"] = bind {read_only = false, devices = true},
+  ["--overlay"] = overlay(false),
+  ["--overlay-ro"] = overlay(true),
+}
+
+adders["--lower"] = function(spec, step)
+  table.insert(last_overlay(spec, step).lower, step.value)
+end
+
+adders["--upper"] = function(spec, step)
+  local last = last_overlay(spec, step)
+  if last.read_only then wrong(step, "the overlay before it is read-only") end
+  if last.upper then wrong(step, ("the overlay already has '%s'"):format(last.upper)) end
+  last.upper = step.value
+end
+
+adders["--tmpfs"] = function(spec, step)
+  local target, size = M.cut(step.value)
+  table.insert(spec.tmpfs, {target = absolute(step, target), size = size})
+end
+
+adders["--dir"] = function(spec, step)
+  table.insert(spec.dirs, absolute(step, step.value))
+end
+
+adders["--symlink"] = function(spec, step)
+  local text, target = M.cut(step.value)
+  if not target then wrong(step, "no place inside is named: TARGET:DST") end
+  table.insert(spec.symlinks, {target = absolute(step, target), text = text})
+end
+
+local function pair(step, what)
+  local name, value = step.value:match("^([^=]+)=(.*)$")
+  if not name then wrong(step, "it is not " .. what) end
+  return name, value
+end
+
+adders["--file"] = function(spec, step)
+  local target, text = pair(step, "DST=TEXT")
+  table.insert(spec.files, {target = absolute(step, target), text = text})
+end
+
+adders["--env"] = function(spec, step)
+  local name, value = pair(step, "NAME=VALUE")
+  spec.env[name] = value
+end
+
+adders["--pass-env"] = function(spec, step, environment)
+  spec.env[step.value] = environment(step.value)
+end
+
+local function seconds(args, name)
+  local text = args[name]
+  if text == nil then return nil end
+  local value = tonumber(text)
+  if not value or value < 0 or value ~= value then
+    wrong({option = "--" .. name, value = text}, "it is not a number of seconds")
+  end
+  return value
+end
+
+local function umask(text)
+  if text == nil then return nil end
+  if not text:find("^[0-7]+$") or #text > 4 then
+    wrong({option = "--umask", value = text}, "it is not an octal number such as 022")
+  end
+  return tonumber(text, 8)
+end
+
+--- Drop the lists that stayed empty, so that the sandbox's own defaults hold.
+local function without_empty(spec)
+  for key, value in pairs(spec) do
+    if type(value) == "table" and next(value) == nil then spec[key] = nil end
+  end
+  return spec
+end
+
+--- The table for `sandbox.new` that the arguments stand for. Pure: nothing is opened or run.
+---@param args table                                parsed by a parser that `define` has seen
+---@param environment fun(name: string): string?   the caller's environment
+---@return table spec   without the command and without streams that were not named
+function M.from_arguments(args, environment)
+  local spec = {
+    binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {},
+    root = args.root, cwd = args.cwd, hostname = args.hostname, umask = umask(args.umask),
+    ids = args.ids, network = args.network,
+    timeout = seconds(args, "timeout"), grace = seconds(args, "grace"),
+  }
+  for _, step in ipairs(args.steps or {}) do adders[step.option](spec, step, environment) end
+  for _, last in ipairs(spec.overlays) do
+    if #last.lower == 0 then
+      wrong({option = last.read_only and "--overlay-ro" or "--overlay", value = last.target},
+        "it has no --lower")
+    end
+  end
+  return without_empty(spec)
+end
+
+return M

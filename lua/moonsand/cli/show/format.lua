@@ -1,0 +1,92 @@
+--- How times, names and lines of foreign text look on a screen.
+local M = {}
+
+--- "2.1s", "1m12s", "2h05m".
+---@param seconds number
+---@return string
+function M.duration(seconds)
+  if seconds < 59.95 then return ("%.1fs"):format(seconds) end
+  local whole = math.floor(seconds + 0.5)
+  if whole < 3600 then return ("%dm%02ds"):format(whole // 60, whole % 60) end
+  return ("%dh%02dm"):format(whole // 3600, whole % 3600 // 60)
+end
+
+--- "0:41", "12:03": a running clock.
+---@param seconds number
+---@return string
+function M.clock(seconds)
+  local whole = math.floor(seconds)
+  return ("%d:%02d"):format(whole // 60, whole % 60)
+end
+
+--- "[ 41/128]"
+---@param done integer
+---@param total integer
+---@return string
+function M.counter(done, total)
+  local width = #tostring(total)
+  return ("[%s%d/%d]"):format((" "):rep(width - #tostring(done)), done, total)
+end
+
+--- How many columns a text takes: its characters, when it is UTF-8.
+---@param text string
+---@return integer
+function M.width(text)
+  return utf8.len(text) or #text
+end
+
+--- The text and spaces up to a width.
+---@param text string
+---@param width integer
+---@return string
+function M.pad(text, width)
+  return text .. (" "):rep(width - M.width(text))
+end
+
+--- Foreign text as one line without control characters and colours; stray bytes become `?`.
+---@param text string
+---@return string
+function M.plain(text)
+  text = text:gsub("\27%[[%d;?]*%a", ""):gsub("\t", " "):gsub("%c", "")
+  while true do
+    local length, at = utf8.len(text)
+    if length then return text end
+    text = text:sub(1, at - 1) .. "?" .. text:sub(at + 1)
+  end
+end
+
+--- At most `width` columns; what is cut ends in `…`.
+---@param text string
+---@param width integer
+---@return string
+function M.fit(text, width)
+  if M.width(text) <= width then return text end
+  if width < 1 then return "" end
+  local stop = utf8.offset(text, width)
+  return text:sub(1, (stop or width) - 1) .. "…"
+end
+
+--- Two texts on one line, the second one at the right edge.
+---@param left string
+---@param right? string
+---@param width integer
+---@return string
+function M.edges(left, right, width)
+  if not right then return left end
+  local gap = math.max(2, width - M.width(left) - M.width(right))
+  return left .. (" "):rep(gap) .. right
+end
+
+local colours = {red = "\27[31m", green = "\27[32m", dim = "\27[2m", bold = "\27[1m"}
+
+--- The text in a colour, when colours are on.
+---@param text string
+---@param name "red"|"green"|"dim"|"bold"
+---@param on boolean
+---@return string
+function M.colour(text, name, on)
+  if not on then return text end
+  return colours[name] .. text .. "\27[0m"
+end
+
+return M

@@ -1,0 +1,49 @@
+--- Every event as one line of JSON: for machines.
+local json = require "dkjson"
+
+local M = {}
+
+local Json = {__name = "moonsand.Json"}
+Json.__index = Json
+
+local key_order = {
+  "event", "time", "task", "outcome", "seconds", "exit_code", "signal", "command", "where", "cwd",
+  "message", "why", "log", "text", "total", "targets", "ok", "counts",
+}
+
+--- JSON is UTF-8: bytes that are not become U+FFFD.
+local function clean(value)
+  if type(value) == "table" then
+    local copy = {}
+    for key, part in pairs(value) do copy[key] = clean(part) end
+    return copy
+  elseif type(value) == "string" then
+    while true do
+      local length, at = utf8.len(value)
+      if length then return value end
+      value = value:sub(1, at - 1) .. "\u{FFFD}" .. value:sub(at + 1)
+    end
+  end
+  return value
+end
+
+--- Take one event.
+---@param event table
+function Json:event(event)
+  if event.event == "tick" then return end
+  self.write(json.encode(clean(event), {keyorder = key_order}) .. "\n")
+end
+
+--- Nothing is drawn by the clock.
+function Json.tick() end
+
+--- Nothing is pending here.
+function Json.close() end
+
+---@param options moonsand.ShowOptions
+---@return table listener
+function M.new(options)
+  return setmetatable({write = options.write}, Json)
+end
+
+return M

@@ -1,0 +1,121 @@
+--- One line for each task that ended: for pipes, files and continuous integration.
+local failure = require "moonsand.cli.show.failure"
+local format = require "moonsand.cli.show.format"
+
+local M = {}
+
+local Plain = {__name = "moonsand.Plain"}
+Plain.__index = Plain
+
+local silence = 60 -- seconds until it says what still runs
+
+function Plain:say(text)
+  self.spoke = self.clock()
+  self.write(text)
+end
+
+function Plain:build_started(event)
+  self.total = event.total
+end
+
+function Plain:task_started(event)
+  self.running[event.task] = self.clock()
+end
+
+function Plain:task_log(event)
+  if not self.verbose then return end
+  local text = (self.partial[event.task] or "") .. event.text
+  local from = 1
+  for line, after in text:gmatch("([^\n]*)\n()") do
+    self:say(("%s | %s\n"):format(event.task, format.plain(line)))
+    from = after
+  end
+  self.partial[event.task] = text:sub(from)
+end
+
+local tints = {ok = "green", failed = "red", cached = "dim", skipped = "dim"}
+
+local function outcome(self, event)
+  local line = format.colour(event.outcome, tints[event.outcome] or "bold", self.colour)
+  if event.outcome == "ok" or event.outcome == "failed" then
+    line = line .. " " .. format.duration(event.seconds or 0)
+  end
+  if self.verbose and event.why then line = line .. "   " .. event.why end
+  return line
+end
+
+function Plain:task_ended(event)
+  self.done = self.done + 1
+  self.running[event.task], self.partial[event.task] = nil, nil
+  local failed = event.outcome == "failed"
+  if not self.quiet then
+    self:say(("%s %s %s\n"):format(format.counter(self.done, math.max(self.total, self.done)),
+      event.task, outcome(self, event)))
+  end
+  self.last_is_failure = failed
+  if not failed then return end
+  local block = failure.block(event, event.log and self.read(event.log), self.width)
+  table.insert(self.failures, block)
+  self:say("\n" .. block)
+end
+
+function Plain:note(event)
+  if not self.quiet then self:say(event.text .. "\n") end
+end
+
+--- Failures are the last thing on the screen, also when other tasks went on after them.
+function Plain:build_ended(event)
+  if #self.failures > 1 or not self.last_is_failure then
+    for _, block in ipairs(self.failures) do self:say("\n" .. block) end
+  end
+  if not self.quiet or not event.ok then self:say(failure.summary(event)) end
+end
+
+--- Once a minute of silence: what still runs, the longest first.
+function Plain:tick()
+  local now = self.clock()
+  if now - self.spoke < silence or not next(self.running) then return end
+  local list = {}
+  for task, since in pairs(self.running) do list[#list + 1] = {task, since} end
+  table.sort(list, function(a, b)
+    if a[2] ~= b[2] then return a[2] < b[2] end
+    return a[1] < b[1]
+  end)
+  for i, entry in ipairs(list) do
+    list[i] = entry[1] .. " " .. format.duration(now - entry[2])
+  end
+  self:say("still running: " .. table.concat(list, ", ") .. "\n")
+end
+
+--- Take one event.
+---@param event table
+function Plain:event(event)
+  local method = self[event.event]
+  if method then method(self, event) end
+  if not self.quiet then self:tick() end
+end
+
+--- Nothing is pending here.
+function Plain.close() end
+
+---@class moonsand.ShowOptions
+---@field write fun(text: string)
+---@field clock fun(): number                 seconds
+---@field read fun(path: string): string?     the text of a log
+---@field size fun(): integer, integer        columns, rows
+---@field colour? boolean
+---@field quiet? boolean
+---@field verbose? boolean
+
+---@param options moonsand.ShowOptions
+---@return table listener   has `:event(event)`, `:tick()`, `:close()`
+function M.new(options)
+  return setmetatable({
+    write = options.write, clock = options.clock, read = options.read,
+    width = (options.size()), colour = options.colour or false,
+    quiet = options.quiet, verbose = options.verbose,
+    total = 0, done = 0, spoke = options.clock(), running = {}, partial = {}, failures = {},
+  }, Plain)
+end
+
+return M

@@ -1,0 +1,156 @@
+--- A footer with what runs now, below a line for each task that ended. Only the footer is ever
+--- rewritten, at most ten times a second, and it never takes more than a third of the screen.
+local failure = require "moonsand.cli.show.failure"
+local format = require "moonsand.cli.show.format"
+
+local M = {}
+
+local Tty = {__name = "moonsand.Tty"}
+Tty.__index = Tty
+
+local interval = 0.1 -- seconds between two redraws
+
+local tints = {ok = "green", failed = "red", cached = "dim", skipped = "dim"}
+
+--- Text above the footer: it waits for the next redraw.
+local function above(self, text)
+  table.insert(self.lines, text)
+end
+
+function Tty:build_started(event)
+  self.total, self.started = event.total, self.clock()
+end
+
+function Tty:task_started(event)
+  self.running[event.task] = {since = self.clock(), text = ""}
+end
+
+--- The footer shows the last line that a task wrote.
+function Tty:task_log(event)
+  local task = self.running[event.task]
+  if not task then return end
+  local last
+  for line in event.text:gmatch("[^\n]+") do
+    if line:find("%S") then last = line end
+  end
+  if last then task.text = format.plain(last) end
+end
+
+function Tty:task_ended(event)
+  self.done = self.done + 1
+  self.running[event.task] = nil
+  self.counts[event.outcome] = (self.counts[event.outcome] or 0) + 1
+  local failed = event.outcome == "failed"
+  self.names = math.max(self.names, format.width(event.task))
+  local line = format.pad(event.task, self.names) .. "  " ..
+    format.colour(event.outcome, tints[event.outcome] or "bold", self.colour)
+  if event.outcome == "ok" or failed then
+    line = line .. (" "):rep(5 - #event.outcome + 2) .. format.duration(event.seconds or 0)
+  end
+  if not self.quiet then above(self, line .. "\n") end
+  self.last_is_failure = failed
+  if not failed then return end
+  local columns = self.size()
+  local block = failure.block(event, event.log and self.read(event.log), columns)
+  table.insert(self.failures, block)
+  above(self, "\n" .. block)
+end
+
+function Tty:note(event)
+  if not self.quiet then above(self, event.text .. "\n") end
+end
+
+function Tty:build_ended(event)
+  self.ended = true
+  if #self.failures > 1 or not self.last_is_failure then
+    for _, block in ipairs(self.failures) do above(self, "\n" .. block) end
+  end
+  if not self.quiet or not event.ok then above(self, failure.summary(event)) end
+end
+
+local function by_age(running)
+  local list = {}
+  for name, task in pairs(running) do
+    list[#list + 1] = {name = name, since = task.since, text = task.text}
+  end
+  table.sort(list, function(a, b)
+    if a.since ~= b.since then return a.since < b.since end
+    return a.name < b.name
+  end)
+  return list
+end
+
+local function head(self, count, now)
+  return table.concat({
+    format.counter(self.done, math.max(self.total, self.done)) .. (" %d running"):format(count),
+    ("%d cached"):format(self.counts.cached or 0),
+    ("%d failed"):format(self.counts.failed or 0),
+    format.duration(now - self.started),
+  }, " · ")
+end
+
+--- The lines of the footer; none before the build starts and after it ended.
+local function footer(self, now)
+  if self.ended or not self.total then return {} end
+  local columns, rows = self.size()
+  local running = by_age(self.running)
+  local lines = {format.fit(head(self, #running, now), columns - 1)}
+  local names = 0
+  for _, task in ipairs(running) do names = math.max(names, format.width(task.name)) end
+  for i = 1, math.min(#running, math.max(1, rows // 3 - 1)) do
+    local task = running[i]
+    lines[#lines + 1] = format.fit(("  %s  %5s  %s"):format(format.pad(task.name, names),
+      format.clock(now - task.since), task.text), columns - 1)
+  end
+  return lines
+end
+
+--- Redraw when there is something new and the last time is long enough ago.
+---@param at_once? boolean
+function Tty:draw(at_once)
+  local now = self.clock()
+  if not at_once and now - self.drawn < interval then return end
+  local lines = footer(self, now)
+  local text = table.concat(lines, "\n")
+  if #self.lines == 0 and text == self.shown then return end
+  local out = {}
+  if self.height > 0 then
+    out[1] = "\r" .. (self.height > 1 and ("\27[%dA"):format(self.height - 1) or "") .. "\27[J"
+  end
+  for _, line in ipairs(self.lines) do out[#out + 1] = line end
+  out[#out + 1] = text
+  self.lines, self.shown, self.height, self.drawn = {}, text, #lines, now
+  self.write(table.concat(out))
+end
+
+--- Take one event.
+---@param event table
+function Tty:event(event)
+  local method = self[event.event]
+  if method then method(self, event) end
+  self:draw(event.event == "build_ended")
+end
+
+--- The clocks of the footer go on while nothing happens.
+function Tty:tick()
+  self:draw()
+end
+
+--- Write what waits and take the footer away.
+function Tty:close()
+  self.ended = true
+  self:draw(true)
+end
+
+---@param options moonsand.ShowOptions
+---@return table listener
+function M.new(options)
+  return setmetatable({
+    write = options.write, clock = options.clock, read = options.read, size = options.size,
+    colour = options.colour or false, quiet = options.quiet,
+    done = 0, started = options.clock(), drawn = -math.huge, height = 0, names = 18, shown = "",
+    running = {}, counts = {}, lines = {}, failures = {},
+  }, Tty)
+end
+
+return M

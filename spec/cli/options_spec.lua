@@ -1,0 +1,110 @@
+local fault = require "moonsand.fault"
+local main = require "moonsand.cli.main"
+local options = require "moonsand.cli.options"
+
+local verb = {define = options.define, rest = true}
+
+local function parsed(words, environment)
+  local args = main.parse("run", verb, words)
+  return options.from_arguments(args, function(name) return (environment or {})[name] end)
+end
+
+local function refused(words)
+  local ok, problem = pcall(parsed, words)
+  assert.is_false(ok)
+  assert.is_true(fault.is(problem), tostring(problem))
+  assert.are.equal("usage", problem.kind)
+  return tostring(problem)
+end
+
+describe("the options of a sandbox", function()
+  it("are an empty table when there are none", function()
+    assert.are.same({}, parsed {"--", "true"})
+  end)
+
+  it("bind a source to its own path when no place is named", function()
+    assert.are.same({{source = "/usr", target = "/usr", read_only = true}},
+      parsed {"--ro", "/usr"}.binds)
+  end)
+
+  it("keep the order of binds of every kind", function()
+    local binds = parsed {"--rw", "a:/x", "--ro", "b:/x/y", "--dev-bind", "/dev/null"}.binds
+    assert.are.same({
+      {source = "a", target = "/x", read_only = false},
+      {source = "b", target = "/x/y", read_only = true},
+      {source = "/dev/null", target = "/dev/null", read_only = false, devices = true},
+    }, binds)
+  end)
+
+  it("mark a bind whose source may be missing", function()
+    local binds = parsed {"--ro?", "/a", "--rw?", "/b"}.binds
+    assert.is_true(binds[1].optional and binds[2].optional)
+  end)
+
+  it("take an escaped colon as part of a path", function()
+    assert.are.same({{source = "/a:b", target = "/c:d", read_only = true}},
+      parsed {"--ro", "/a\\:b:/c\\:d"}.binds)
+  end)
+
+  it("give lower and upper directories to the last overlay", function()
+    assert.are.same({
+      {target = "/a", lower = {"l1", "l2"}, upper = "u"},
+      {target = "/b", lower = {"l3"}, read_only = true},
+    }, parsed({
+      "--overlay", "/a", "--lower", "l1", "--lower", "l2", "--upper", "u",
+      "--overlay-ro", "/b", "--lower", "l3",
+    }).overlays)
+  end)
+
+  it("make file systems in memory, directories, links and files", function()
+    local spec = parsed {
+      "--tmpfs", "/t", "--tmpfs", "/s:64M", "--dir", "/d", "--symlink", "usr/bin:/bin",
+      "--file", "/etc/motd=a=b: c",
+    }
+    assert.are.same({{target = "/t"}, {target = "/s", size = "64M"}}, spec.tmpfs)
+    assert.are.same({"/d"}, spec.dirs)
+    assert.are.same({{target = "/bin", text = "usr/bin"}}, spec.symlinks)
+    assert.are.same({{target = "/etc/motd", text = "a=b: c"}}, spec.files)
+  end)
+
+  it("set variables, and let those through that the caller has", function()
+    local spec = parsed({"--env", "A=1=2", "--env", "E=", "--pass-env", "B", "--pass-env", "C"},
+      {B = "b"})
+    assert.are.same({A = "1=2", E = "", B = "b"}, spec.env)
+  end)
+
+  it("open the host's network only when asked", function()
+    assert.is_nil(parsed({}).network)
+    assert.are.equal("host", parsed {"--net", "--", "true"}.network)
+    assert.are.equal("host", parsed {"--net", "host"}.network)
+    assert.are.equal("none", parsed {"--net", "none"}.network)
+  end)
+
+  it("turn numbers into numbers", function()
+    local spec = parsed {"--timeout", "1.5", "--grace", "2", "--umask", "027"}
+    assert.are.equal(1.5, spec.timeout)
+    assert.are.equal(2, spec.grace)
+    assert.are.equal(tonumber("27", 8), spec.umask)
+  end)
+
+  it("refuse a place inside that is not absolute, and say what to write", function()
+    assert.are.equal("'--ro src': the place inside, 'src', is not an absolute path\n" ..
+      "  write --ro src:/place/inside", refused {"--ro", "src"})
+  end)
+
+  it("refuse directories of an overlay that is not there", function()
+    assert.is_truthy(refused {"--lower", "a"}:find("there is no --overlay before it", 1, true))
+    assert.is_truthy(refused {"--overlay", "/a"}:find("it has no --lower", 1, true))
+    assert.is_truthy(refused({"--overlay-ro", "/a", "--upper", "u"}):find("read-only", 1, true))
+  end)
+
+  it("refuse times and masks that are none", function()
+    assert.is_truthy(refused {"--timeout", "soon"}:find("not a number of seconds", 1, true))
+    assert.is_truthy(refused {"--grace", "soon"}:find("not a number of seconds", 1, true))
+    assert.is_truthy(refused {"--umask", "999"}:find("not an octal number", 1, true))
+  end)
+
+  it("refuse unknown options with the nearest known one", function()
+    assert.is_truthy(refused {"--overlai", "/a"}:find("Did you mean '--overlay'?", 1, true))
+  end)
+end)

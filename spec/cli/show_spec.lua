@@ -1,0 +1,190 @@
+local format = require "moonsand.cli.show.format"
+local json = require "moonsand.cli.show.json"
+local plain = require "moonsand.cli.show.plain"
+local screen = require "spec.support.screen"
+local tty = require "moonsand.cli.show.tty"
+
+local function ended(task, outcome, seconds, more)
+  local event = {event = "task_ended", task = task, outcome = outcome, seconds = seconds}
+  for key, value in pairs(more or {}) do event[key] = value end
+  return event
+end
+
+local function started(total)
+  return {event = "build_started", total = total, targets = {"zlib"}}
+end
+
+describe("numbers on the screen", function()
+  it("are short", function()
+    assert.are.equal("2.1s", format.duration(2.14))
+    assert.are.equal("1m00s", format.duration(59.97))
+    assert.are.equal("4m10s", format.duration(250))
+    assert.are.equal("2h05m", format.duration(7500))
+    assert.are.equal("12:03", format.clock(723.9))
+    assert.are.equal("[  7/128]", format.counter(7, 128))
+  end)
+
+  it("are cut by characters, not bytes", function()
+    assert.are.equal("äöü", format.fit("äöü", 3))
+    assert.are.equal("äö…", format.fit("äöüß", 3))
+  end)
+end)
+
+describe("the plain listener", function()
+  it("writes a line for each task that ended", function()
+    local options = screen.show()
+    local listener = plain.new(options)
+    listener:event(started(12))
+    listener:event {event = "task_started", task = "zlib:fetch"}
+    listener:event(ended("zlib:fetch", "cached"))
+    listener:event(ended("zlib:configure", "ok", 2.1))
+    assert.are.equal("[ 1/12] zlib:fetch cached\n[ 2/12] zlib:configure ok 2.1s\n",
+      options.written())
+  end)
+
+  it("says after a minute of silence what still runs", function()
+    local options = screen.show()
+    local listener = plain.new(options)
+    listener:event(started(2))
+    listener:event {event = "task_started", task = "b:compile"}
+    options.now = 10
+    listener:event {event = "task_started", task = "a:compile"}
+    options.now = 59
+    listener:tick()
+    assert.are.equal("", options.written())
+    options.now = 60
+    listener:tick()
+    assert.are.equal("still running: b:compile 1m00s, a:compile 50.0s\n", options.written())
+    options.now = 61
+    listener:tick()
+    assert.are.equal("", options.written())
+  end)
+
+  it("repeats the failures when something came after them", function()
+    local options = screen.show {logs = {l = "x: error: y\n"}}
+    local listener = plain.new(options)
+    listener:event(started(2))
+    listener:event(ended("a:b", "failed", 1, {exit_code = 1, log = "l"}))
+    listener:event(ended("c:d", "ok", 1))
+    options.written()
+    listener:event {event = "build_ended", ok = false, seconds = 2, counts = {ok = 1, failed = 1}}
+    assert.are.equal("\na:b failed after 1.0s: exit 1\n\n  │ x: error: y\n\n" ..
+      "  less l      1 lines\n" ..
+      "2 tasks: 1 ok, 0 cached, 1 failed, 0 not started in 2.0s\n", options.written())
+  end)
+
+  it("prefixes the lines of the logs when asked for everything", function()
+    local options = screen.show {verbose = true}
+    local listener = plain.new(options)
+    listener:event {event = "task_log", task = "a:b", text = "one\ntw"}
+    listener:event {event = "task_log", task = "a:b", text = "o\n"}
+    assert.are.equal("a:b | one\na:b | two\n", options.written())
+  end)
+
+  it("says nothing of success when asked to be quiet", function()
+    local options = screen.show {quiet = true}
+    local listener = plain.new(options)
+    listener:event(started(1))
+    listener:event(ended("a:b", "ok", 1))
+    listener:event {event = "build_ended", ok = true, seconds = 1, counts = {ok = 1}}
+    assert.are.equal("", options.written())
+  end)
+end)
+
+describe("the listener for a terminal", function()
+  it("draws a footer with the longest-running task first", function()
+    local options = screen.show()
+    local listener = tty.new(options)
+    listener:event(started(10))
+    options.written()
+    options.now = 1
+    listener:event {event = "task_started", task = "zlib:compile"}
+    options.now = 42
+    listener:event {event = "task_started", task = "lua:fetch"}
+    options.now = 43
+    listener:event {event = "task_log", task = "zlib:compile", text = "cc a.c\ncc b.c\n\n"}
+    options.written()
+    options.now = 44
+    listener:tick()
+    assert.are.equal("\r\27[2A\27[J" ..
+      "[ 0/10] 2 running · 0 cached · 0 failed · 44.0s\n" ..
+      "  zlib:compile   0:43  cc b.c\n" ..
+      "  lua:fetch      0:02  ", options.written())
+  end)
+
+  it("puts finished tasks above the footer", function()
+    local options = screen.show()
+    local listener = tty.new(options)
+    listener:event(started(2))
+    assert.are.equal("[0/2] 0 running · 0 cached · 0 failed · 0.0s", options.written())
+    options.now = 1
+    listener:event(ended("zlib:fetch", "cached"))
+    assert.are.equal("\r\27[Jzlib:fetch          cached\n" ..
+      "[1/2] 0 running · 1 cached · 0 failed · 1.0s", options.written())
+  end)
+
+  it("redraws at most ten times a second, and only when something changed", function()
+    local options = screen.show()
+    local listener = tty.new(options)
+    listener:event(started(100))
+    options.written()
+    for i = 1, 20 do
+      options.now = i / 1000
+      listener:event(ended("a:t" .. i, "ok", 0))
+    end
+    assert.are.equal("", options.written())
+    options.now = 0.2
+    listener:tick()
+    local _, count = options.written():gsub("\27%[J", "")
+    assert.are.equal(1, count)
+  end)
+
+  it("never takes more than a third of the screen, nor more than a line's width", function()
+    local options = screen.show {rows = 12, columns = 30}
+    local listener = tty.new(options)
+    listener:event(started(100))
+    for i = 1, 20 do listener:event {event = "task_started", task = ("a:t%02d"):format(i)} end
+    listener:event {event = "task_log", task = "a:t01", text = ("x"):rep(200)}
+    options.written()
+    options.now = 1
+    listener:tick()
+    local text = options.written():gsub("^.*\27%[J", "")
+    local lines = 0
+    for line in text:gmatch("[^\n]+") do
+      lines = lines + 1
+      assert.is_true(utf8.len(line) < 30)
+    end
+    assert.are.equal(4, lines)
+  end)
+
+  it("leaves only the summary when the build ended", function()
+    local options = screen.show()
+    local listener = tty.new(options)
+    listener:event(started(1))
+    listener:event {event = "task_started", task = "a:b"}
+    options.written()
+    listener:event(ended("a:b", "ok", 0.5))
+    listener:event {event = "build_ended", ok = true, seconds = 0.5, counts = {ok = 1}}
+    assert.are.equal("\r\27[J" .. "a:b                 ok     0.5s\n" ..
+      "1 task: 1 ok, 0 cached, 0 failed, 0 not started in 0.5s\n", options.written())
+    listener:close()
+    assert.are.equal("", options.written())
+  end)
+end)
+
+describe("the listener for machines", function()
+  it("writes one line of JSON for each event", function()
+    local options = screen.show()
+    local listener = json.new(options)
+    listener:event {event = "task_ended", task = "a:b", outcome = "ok", time = 1764000000123456789}
+    assert.are.equal(
+      '{"event":"task_ended","time":1764000000123456789,"task":"a:b","outcome":"ok"}\n',
+      options.written())
+  end)
+
+  it("writes UTF-8 whatever a task printed", function()
+    local options = screen.show()
+    json.new(options):event {event = "task_log", task = "a:b", text = "\xff\n"}
+    assert.are.equal('{"event":"task_log","task":"a:b","text":"\\ufffd\\n"}\n', options.written())
+  end)
+end)
