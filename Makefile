@@ -16,7 +16,8 @@ MANDIR = $(PREFIX)/share/man
 WARN = -std=gnu11 -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CORE_CFLAGS = $(WARN) -fPIC -fvisibility=hidden -I/usr/include/lua5.4
 CORE_LIBS = -lcap -lcrypto
-objects = $(patsubst core/%.c,$(O)/core/%.o,$(wildcard core/*.c))
+# core/init.c is a program of its own: our pid 1.
+objects = $(patsubst core/%.c,$(O)/core/%.o,$(filter-out core/init.c,$(wildcard core/*.c)))
 modules = $(wildcard lua/moonsand/*.lua lua/moonsand/*/*.lua lua/moonsand/*/*/*.lua)
 recipes = $(shell find recipes -type f)
 pages = $(wildcard docs/*.[1-8])
