@@ -1,6 +1,5 @@
 /* The file system's plain verbs: one call, one answer, nothing followed that was not asked for. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -39,7 +38,7 @@ static int answer_two(lua_State *L, int result, const char *from, const char *to
   return fail_as(L, err, lua_pushfstring(L, "%s -> %s", from, to));
 }
 
-static const char *type_name(mode_t mode)
+const char *path_type(unsigned mode)
 {
   switch (mode & S_IFMT) {
   case S_IFREG: return "file";
@@ -68,7 +67,7 @@ static int core_stat(lua_State *L)
 
   if (fstatat(AT_FDCWD, path, &st, flags) < 0) return fail(L, path);
   lua_createtable(L, 0, 10);
-  lua_pushstring(L, type_name(st.st_mode));
+  lua_pushstring(L, path_type(st.st_mode));
   lua_setfield(L, -2, "type");
   set_integer(L, "mode", st.st_mode & 07777);
   set_integer(L, "size", st.st_size);
@@ -82,79 +81,14 @@ static int core_stat(lua_State *L)
   return 1;
 }
 
-typedef struct Listing {
-  DIR *dir;
-} Listing;
-
-#define LISTING_TYPE "moonsand.listing"
-
-static int listing_gc(lua_State *L)
-{
-  Listing *list = luaL_checkudata(L, 1, LISTING_TYPE);
-
-  if (list->dir != NULL) closedir(list->dir);
-  list->dir = NULL;
-  return 0;
-}
-
-static Listing *listing_new(lua_State *L)
-{
-  Listing *list = lua_newuserdatauv(L, sizeof *list, 0);
-
-  list->dir = NULL;
-  luaL_setmetatable(L, LISTING_TYPE);
-  return list;
-}
-
-static int is_dot(const char *name)
-{
-  return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The strings of the table on the top in byte order, whatever the locale says. */
-static void sort_names(lua_State *L, lua_Integer count)
-{
-  int names = lua_gettop(L);
-  const char **view = lua_newuserdatauv(L, (size_t)(count + 1) * sizeof *view, 0);
-
-  for (lua_Integer i = 0; i < count; i++) {
-    lua_rawgeti(L, names, i + 1);
-    view[i] = lua_tostring(L, -1);
-    lua_pop(L, 1);
-  }
-  qsort(view, (size_t)count, sizeof *view, by_bytes);
-  lua_createtable(L, (int)count, 0);
-  for (lua_Integer i = 0; i < count; i++) {
-    lua_pushstring(L, view[i]);
-    lua_rawseti(L, -2, i + 1);
-  }
-}
-
 /* readdir(path) -> names in byte order, without . and .. | nil, message, errno */
 static int core_readdir(lua_State *L)
 {
   const char *path = path_check(L, 1);
-  Listing *list = listing_new(L);
-  struct dirent *entry;
-  lua_Integer count = 0;
+  Fd *h = fd_new(L);
 
-  list->dir = opendir(path);
-  if (list->dir == NULL) return fail(L, path);
-  lua_newtable(L);
-  while (errno = 0, (entry = readdir(list->dir)) != NULL) {
-    if (is_dot(entry->d_name)) continue;
-    lua_pushstring(L, entry->d_name);
-    lua_rawseti(L, -2, ++count);
-  }
-  if (errno != 0) return fail(L, path);
-  closedir(list->dir);
-  list->dir = NULL;
-  sort_names(L, count);
+  h->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (h->fd < 0 || listing_push(L, h->fd) < 0) return fail(L, path);
   return 1;
 }
 
@@ -471,11 +405,6 @@ static int core_time_ns(lua_State *L)
   return 1;
 }
 
-static const luaL_Reg listing_meta[] = {
-  {"__gc", listing_gc},
-  {NULL, NULL},
-};
-
 static const luaL_Reg functions[] = {
   {"stat", core_stat},
   {"readdir", core_readdir},
@@ -508,8 +437,6 @@ static const luaL_Reg functions[] = {
 
 void open_fs(lua_State *L)
 {
-  luaL_newmetatable(L, LISTING_TYPE);
-  luaL_setfuncs(L, listing_meta, 0);
-  lua_pop(L, 1);
+  listing_open(L);
   luaL_setfuncs(L, functions, 0);
 }

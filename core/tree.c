@@ -1,0 +1,431 @@
+/* Trees: read one directory with everything that a layer may depend on, and copy one file, at the
+   speed of the hash. Lua walks; it decides what is refused and what the digest means. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "core.h"
+#include "hash.h"
+#include "path.h"
+
+#define NS_PER_S 1000000000LL
+
+enum { COPY_BLOCK = 1 << 17 };
+
+typedef struct Walk {
+  int hash;             /* read and hash every file */
+  int grant;            /* give the owner the right to read what it owns */
+  int normalise;        /* set modes and times, drop xattrs */
+  struct timespec time; /* ... to this time */
+  Hasher *hasher;
+  const char *rel;      /* the directory, for messages */
+  int dirfd;
+  Fd *file;             /* the entry that is open just now; Lua closes it after an error */
+} Walk;
+
+static void set_integer(lua_State *L, const char *name, lua_Integer value)
+{
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static lua_Integer nanoseconds(struct timespec t)
+{
+  return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+static struct timespec check_time(lua_State *L, int table, const char *name)
+{
+  struct timespec t;
+  lua_Integer ns;
+
+  lua_getfield(L, table, name);
+  ns = luaL_checkinteger(L, -1);
+  luaL_argcheck(L, ns >= 0, table, "a time before 1970");
+  lua_pop(L, 1);
+  t.tv_sec = ns / NS_PER_S;
+  t.tv_nsec = ns % NS_PER_S;
+  return t;
+}
+
+/* Refuse a field that is none of `names`. */
+static void check_fields(lua_State *L, int table, const char *const *names)
+{
+  luaL_checktype(L, table, LUA_TTABLE);
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    const char *const *known = names;
+
+    while (*known != NULL && strcmp(*known, name) != 0) known++;
+    if (*known == NULL) luaL_error(L, "unknown field '%s'", name);
+  }
+}
+
+static int check_flag(lua_State *L, int table, const char *name)
+{
+  int on;
+
+  lua_getfield(L, table, name);
+  on = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return on;
+}
+
+/* nil, "directory/name: why", errno */
+static int refuse(lua_State *L, const Walk *w, const char *name)
+{
+  int err = errno;
+
+  if (w->rel[0] == '.' && w->rel[1] == '\0') return fail_as(L, err, name);
+  return fail_as(L, err, lua_pushfstring(L, "%s/%s", w->rel, name));
+}
+
+/* The value of one xattr of an open file, onto the stack. */
+static int push_xattr(lua_State *L, int fd, const char *name)
+{
+  char value[1 << 16];
+  ssize_t n = fgetxattr(fd, name, value, sizeof value);
+
+  if (n < 0) return -1;
+  lua_pushlstring(L, value, (size_t)n);
+  return 0;
+}
+
+/* The field `xattrs` of the table on the top; absent when there are none. */
+static int set_xattrs(lua_State *L, int fd)
+{
+  char names[1 << 16];
+  ssize_t len = flistxattr(fd, names, sizeof names);
+
+  if (len < 0) return errno == EOPNOTSUPP ? 0 : -1;
+  if (len == 0) return 0;
+  lua_newtable(L);
+  for (char *name = names; name < names + len; name += strlen(name) + 1) {
+    if (push_xattr(L, fd, name) < 0) return -1;
+    lua_setfield(L, -2, name);
+  }
+  lua_setfield(L, -2, "xattrs");
+  return 0;
+}
+
+/* Labels belong to the machine, not to the file: the kernel sets them again. */
+static int is_label(const char *name)
+{
+  return strcmp(name, "security.selinux") == 0 || strncmp(name, "security.SMACK64", 16) == 0 ||
+         strcmp(name, "security.ima") == 0 || strcmp(name, "security.evm") == 0;
+}
+
+static int drop_xattrs(int fd)
+{
+  char names[1 << 16];
+  ssize_t len = flistxattr(fd, names, sizeof names);
+
+  if (len < 0) return errno == EOPNOTSUPP ? 0 : -1;
+  for (char *name = names; name < names + len; name += strlen(name) + 1)
+    if (!is_label(name) && fremovexattr(fd, name) < 0) return -1;
+  return 0;
+}
+
+static int normalise_fd(const Walk *w, int fd, const struct stat *st, mode_t mode)
+{
+  struct timespec times[2] = {w->time, w->time};
+
+  if (drop_xattrs(fd) < 0) return -1;
+  if ((st->st_mode & 07777) != mode && fchmod(fd, mode) < 0) return -1;
+  return futimens(fd, times);
+}
+
+/* Open a file of ours that its owner may not read, by lending the right for a moment. */
+static int open_unreadable(const Walk *w, const char *name, struct stat *st)
+{
+  mode_t mode = (st->st_mode & 07777) | 0400;
+
+  if (!w->grant && !w->normalise) return errno = EACCES, -1;
+  if (fchmodat(w->dirfd, name, mode, AT_SYMLINK_NOFOLLOW) < 0) return -1;
+  return openat(w->dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+/* The name may have come to mean something else since it was listed: what is open counts. */
+static int open_file(Walk *w, const char *name, struct stat *st)
+{
+  int fd = openat(w->dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+  if (fd < 0 && errno == EACCES) fd = open_unreadable(w, name, st);
+  if (fd < 0) return -1;
+  w->file->fd = fd;
+  if (fstat(fd, st) < 0) return -1;
+  if (S_ISREG(st->st_mode)) return 0;
+  errno = ESTALE;
+  return -1;
+}
+
+static int grant_file(const Walk *w, struct stat *st)
+{
+  if (!w->grant || (st->st_mode & 0400) != 0) return 0;
+  st->st_mode |= 0400;
+  return fchmod(w->file->fd, st->st_mode & 07777);
+}
+
+/* A file with a second name is left as it is: the other name may lie elsewhere. Lua copies it. */
+static int normalise_file(const Walk *w, const struct stat *st)
+{
+  if (!w->normalise || st->st_nlink > 1) return 0;
+  return normalise_fd(w, w->file->fd, st, (st->st_mode & 0100) ? 0755 : 0644);
+}
+
+static int add_file(lua_State *L, Walk *w, const char *name, struct stat *st)
+{
+  char hex[HASH_HEX];
+  int64_t size;
+
+  if (open_file(w, name, st) < 0 || grant_file(w, st) < 0) return -1;
+  size = st->st_size;
+  if (w->hash) {
+    if (hash_fd(w->hasher, w->file->fd, hex, &size) < 0) return -1;
+    lua_pushlstring(L, hex, 64);
+    lua_setfield(L, -2, "digest");
+  }
+  set_integer(L, "size", size);
+  if (st->st_nlink > 1) set_integer(L, "nlink", (lua_Integer)st->st_nlink);
+  if (set_xattrs(L, w->file->fd) < 0 || normalise_file(w, st) < 0) return -1;
+  close(w->file->fd);
+  w->file->fd = -1;
+  return 0;
+}
+
+static int add_symlink(lua_State *L, Walk *w, const char *name)
+{
+  struct timespec times[2] = {w->time, w->time};
+  char target[PATH_MAX];
+  ssize_t n = readlinkat(w->dirfd, name, target, sizeof target);
+
+  if (n < 0) return -1;
+  lua_pushlstring(L, target, (size_t)n);
+  lua_setfield(L, -2, "target");
+  return w->normalise ? utimensat(w->dirfd, name, times, AT_SYMLINK_NOFOLLOW) : 0;
+}
+
+static int add_details(lua_State *L, Walk *w, const char *name, struct stat *st)
+{
+  switch (st->st_mode & S_IFMT) {
+  case S_IFREG: return add_file(L, w, name, st);
+  case S_IFLNK: return add_symlink(L, w, name);
+  case S_IFCHR:
+  case S_IFBLK: set_integer(L, "rdev", (lua_Integer)st->st_rdev); return 0;
+  default: return 0;
+  }
+}
+
+/* One entry, as a table on the top. */
+static int push_entry(lua_State *L, Walk *w, const char *name)
+{
+  struct stat st;
+
+  if (fstatat(w->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) return -1;
+  lua_createtable(L, 0, 6);
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "name");
+  lua_pushstring(L, path_type(st.st_mode));
+  lua_setfield(L, -2, "type");
+  if (add_details(L, w, name, &st) < 0) return -1;
+  set_integer(L, "mode", st.st_mode & 07777);
+  set_integer(L, "mtime_ns", nanoseconds(st.st_mtim));
+  return 0;
+}
+
+/* What the directory says about itself: mode, time, xattrs. */
+static int set_own(lua_State *L, const Walk *w)
+{
+  struct stat st;
+
+  if (fstat(w->dirfd, &st) < 0) return -1;
+  set_integer(L, "mode", st.st_mode & 07777);
+  set_integer(L, "mtime_ns", nanoseconds(st.st_mtim));
+  if (set_xattrs(L, w->dirfd) < 0) return -1;
+  return w->normalise ? normalise_fd(w, w->dirfd, &st, 0755) : 0;
+}
+
+static int grant_path(int root, const char *rel)
+{
+  struct stat st;
+
+  if (fstatat(root, rel, &st, AT_SYMLINK_NOFOLLOW) < 0) return -1;
+  return fchmodat(root, rel, (st.st_mode & 07777) | 0700, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Directories that their owner may not enter are opened up, parents first. */
+static int open_directory(const Walk *w, int root)
+{
+  struct stat st;
+  int fd = path_open_below(root, w->rel, O_RDONLY | O_DIRECTORY);
+
+  if (!w->grant && !w->normalise) return fd;
+  if (fd < 0 && errno == EACCES && grant_path(root, w->rel) == 0)
+    fd = path_open_below(root, w->rel, O_RDONLY | O_DIRECTORY);
+  if (fd < 0 || fstat(fd, &st) < 0 || (st.st_mode & 0700) == 0700) return fd;
+  if (fchmod(fd, (st.st_mode & 07777) | 0700) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+static void check_walk(lua_State *L, int table, Walk *w)
+{
+  static const char *const fields[] = {"hash", "grant", "normalise", NULL};
+
+  check_fields(L, table, fields);
+  w->hash = check_flag(L, table, "hash");
+  w->grant = check_flag(L, table, "grant");
+  w->normalise = check_flag(L, table, "normalise");
+  if (w->normalise) w->time = check_time(L, table, "normalise");
+}
+
+/* tree.list(root, directory, {hash=, grant=, normalise=}) -> listing | nil, message, errno
+   root: handle; directory: a path below it, "." for itself, never through a link.
+   listing: array of {name, type, mode, mtime_ns, size, digest, target, rdev, nlink, xattrs} in byte
+   order, and mode, mtime_ns, xattrs of the directory. hash: fill digest. grant: give the owner u+r
+   on files and u+rwx on directories. normalise: nanoseconds; files become 0644 or 0755 (owner's x),
+   the directory 0755, their times this one, without xattrs; what is reported is the state before.
+   Files with more than one name are left alone (nlink says so). */
+static int tree_list(lua_State *L)
+{
+  int root = fd_check(L, 1);
+  Walk w = {.rel = path_check(L, 2), .hasher = hash_get(L)};
+  Fd *dir;
+
+  lua_settop(L, 3);
+  if (!lua_isnil(L, 3)) check_walk(L, 3, &w);
+  dir = fd_new(L);
+  w.file = fd_new(L);
+  w.dirfd = dir->fd = open_directory(&w, root);
+  if (w.dirfd < 0 || listing_push(L, w.dirfd) < 0) return fail(L, w.rel);
+  for (lua_Integer i = 1; lua_rawgeti(L, 6, i) == LUA_TSTRING; i++) {
+    const char *name = lua_tostring(L, -1);
+
+    if (push_entry(L, &w, name) < 0) return refuse(L, &w, name);
+    lua_rawseti(L, 6, i);
+    lua_pop(L, 1);
+  }
+  lua_settop(L, 6);
+  if (set_own(L, &w) < 0) return fail(L, w.rel);
+  close(dir->fd);
+  dir->fd = -1;
+  return 1;
+}
+
+static int write_all(int fd, const unsigned char *bytes, size_t len)
+{
+  while (len > 0) {
+    ssize_t n = write(fd, bytes, len);
+
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -1;
+    bytes += n;
+    len -= (size_t)n;
+  }
+  return 0;
+}
+
+static int is_zero(const unsigned char *bytes, size_t len)
+{
+  return len == COPY_BLOCK && bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
+}
+
+typedef struct Copy {
+  int from, to;
+  mode_t mode;
+  struct timespec time;
+  unsigned char *space; /* COPY_BLOCK bytes */
+  Hasher *hasher;
+  char hex[HASH_HEX];
+  int64_t size;
+} Copy;
+
+/* Read once: every block is hashed and written; blocks of zeroes become holes. */
+static int copy_blocks(Copy *c)
+{
+  ssize_t n;
+
+  if (hash_start(c->hasher) < 0) return -1;
+  c->size = 0;
+  while ((n = read(c->from, c->space, COPY_BLOCK)) != 0) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 || hash_add(c->hasher, c->space, (size_t)n) < 0) return -1;
+    if (is_zero(c->space, (size_t)n)) {
+      if (lseek(c->to, n, SEEK_CUR) < 0) return -1;
+    } else if (write_all(c->to, c->space, (size_t)n) < 0) {
+      return -1;
+    }
+    c->size += n;
+  }
+  if (ftruncate(c->to, (off_t)c->size) < 0) return -1;
+  return hash_finish(c->hasher, c->hex);
+}
+
+static int copy_open(Copy *c)
+{
+  struct timespec times[2] = {c->time, c->time};
+  struct stat st;
+
+  if (fstat(c->from, &st) < 0) return -1;
+  if (!S_ISREG(st.st_mode)) return errno = EINVAL, -1;
+  if (ioctl(c->to, FICLONE, c->from) == 0) {
+    if (hash_fd(c->hasher, c->from, c->hex, &c->size) < 0) return -1;
+  } else if (copy_blocks(c) < 0) {
+    return -1;
+  }
+  if (fchmod(c->to, c->mode) < 0) return -1;
+  return futimens(c->to, times);
+}
+
+/* tree.copy(root, path, to, {mode=, mtime_ns=}) -> digest, size | nil, message, errno
+   A regular file below root, as a new file at the plain path `to`: shared blocks where the file
+   system can, else a copy. The digest is that of the bytes that went over. */
+static int tree_copy(lua_State *L)
+{
+  static const char *const fields[] = {"mode", "mtime_ns", NULL};
+  int root = fd_check(L, 1);
+  const char *path = path_check(L, 2);
+  const char *to = path_check(L, 3);
+  Copy c = {.hasher = hash_get(L)};
+  int result, err;
+
+  check_fields(L, 4, fields);
+  c.time = check_time(L, 4, "mtime_ns");
+  lua_getfield(L, 4, "mode");
+  c.mode = (mode_t)luaL_checkinteger(L, -1) & 07777;
+  c.space = lua_newuserdatauv(L, COPY_BLOCK, 0);
+  c.from = path_open_below(root, path, O_RDONLY | O_NONBLOCK);
+  if (c.from < 0) return fail(L, path);
+  c.to = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  result = c.to < 0 ? -1 : copy_open(&c);
+  err = errno;
+  close(c.from);
+  if (c.to >= 0 && close(c.to) < 0 && result == 0) result = -1, err = errno;
+  if (result < 0) {
+    if (c.to >= 0) unlink(to);
+    return fail_as(L, err, path);
+  }
+  lua_pushlstring(L, c.hex, 64);
+  lua_pushinteger(L, c.size);
+  return 2;
+}
+
+static const luaL_Reg functions[] = {
+  {"list", tree_list},
+  {"copy", tree_copy},
+  {NULL, NULL},
+};
+
+void open_tree(lua_State *L)
+{
+  luaL_newlib(L, functions);
+  lua_setfield(L, -2, "tree");
+}
