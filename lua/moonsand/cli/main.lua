@@ -115,15 +115,21 @@ function M.run(words, ui)
   return unknown(first)
 end
 
+--- The lua command turns ctrl-C into an error with this text.
+local function traced(value)
+  if getmetatable(value) == Help then return value end
+  if type(value) == "string" and value:find("interrupted!$") then
+    return fault.new("interrupted", "interrupted")
+  end
+  return fault.traced(value)
+end
+
 --- Run one command line and show how it failed, if it did. Never throws.
 ---@param words string[]
 ---@param ui moonsand.Interface
 ---@return integer code
 function M.call(words, ui)
-  local ok, result = xpcall(M.run, function(value)
-    if getmetatable(value) == Help then return value end
-    return fault.traced(value)
-  end, words, ui)
+  local ok, result = xpcall(M.run, traced, words, ui)
   if ok then return result end
   if getmetatable(result) == Help then
     ui:print(result.text)
