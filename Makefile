@@ -14,7 +14,7 @@ SHAREDIR = $(PREFIX)/share/moonsand
 MANDIR = $(PREFIX)/share/man
 
 WARN = -std=gnu11 -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
-CORE_CFLAGS = $(WARN) -fPIC -fvisibility=hidden -I/usr/include/lua5.4
+CORE_CFLAGS = $(WARN) -fPIC -fvisibility=hidden -I/usr/include/lua5.4 -Wa,-I$(O)/core
 CORE_LIBS = -lcap -lcrypto
 # core/init.c is a program of its own: our pid 1.
 objects = $(patsubst core/%.c,$(O)/core/%.o,$(filter-out core/init.c,$(wildcard core/*.c)))
@@ -27,6 +27,17 @@ all: $(O)/moonsand/core.so
 $(O)/moonsand/core.so: $(objects)
 	@mkdir -p $(@D)
 	$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $(objects) $(CORE_LIBS)
+
+# The program that is pid 1 of a sandbox: no libc, one page. It travels inside of core.so.
+INIT_CFLAGS = -std=gnu11 -Os -Wall -Wextra -Wshadow -Wconversion -ffreestanding -fno-stack-protector \
+  -fno-pie -fno-asynchronous-unwind-tables -fcf-protection=none
+INIT_LDFLAGS = -static -nostdlib -no-pie -Wl,--build-id=none -Wl,-z,norelro -Wl,-n -s
+
+$(O)/core/moonsand-init: core/init.c core/status.h
+	@mkdir -p $(@D)
+	$(CC) $(INIT_CFLAGS) $(INIT_LDFLAGS) -o $@ $<
+
+$(O)/core/plan.o: $(O)/core/moonsand-init
 
 $(O)/core/%.o: core/%.c $(wildcard core/*.h)
 	@mkdir -p $(@D)

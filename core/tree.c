@@ -424,7 +424,7 @@ static const luaL_Reg functions[] = {
   {NULL, NULL},
 };
 
-void open_tree(lua_State *L)
+void open_trees(lua_State *L)
 {
   luaL_newlib(L, functions);
   lua_setfield(L, -2, "tree");

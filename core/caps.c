@@ -1,0 +1,98 @@
+/* Privileges given up for good: capabilities, no_new_privs; and the small attributes of a process. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "step.h"
+
+void check_capabilities(Check *c, Step *s)
+{
+  const char **names = check_strings(c, "keep", NULL);
+
+  for (; *names; names++) {
+    cap_value_t value;
+
+    if (cap_from_name(*names, &value) < 0) misuse(c, "unknown capability '%s'", *names);
+    s->keep |= 1ULL << value;
+  }
+}
+
+static int drop_bounding(uint64_t keep)
+{
+  for (int cap = 0; cap < 64; cap++) {
+    if (keep & 1ULL << cap) continue;
+    if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0) continue;
+    return errno == EINVAL ? 0 : -1; /* EINVAL: above the kernel's last capability */
+  }
+  return 0;
+}
+
+static int raise_ambient(uint64_t keep)
+{
+  for (int cap = 0; cap < 64; cap++)
+    if (keep & 1ULL << cap && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+      return -1;
+  return 0;
+}
+
+/* Uid 0 inside means nothing (SECBIT_NOROOT, locked); what is kept survives execve as ambient (capabilities(7)). */
+int run_capabilities(Run *r, const Step *s)
+{
+  unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2] = {0};
+
+  for (int i = 0; i < 2; i++) {
+    data[i].effective = data[i].permitted = data[i].inheritable = (uint32_t)(s->keep >> 32 * i);
+  }
+  if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0) return stop(r, "prctl(SET_SECUREBITS)", NULL);
+  if (drop_bounding(s->keep) < 0) return stop(r, "prctl(CAPBSET_DROP)", NULL);
+  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+    return stop(r, "prctl(CAP_AMBIENT)", NULL);
+  if (syscall(SYS_capset, &header, data) < 0) return stop(r, "capset", NULL);
+  if (raise_ambient(s->keep) < 0) return stop(r, "prctl(CAP_AMBIENT_RAISE)", NULL);
+  return 0;
+}
+
+void check_no_new_privileges(Check *c, Step *s)
+{
+  (void)c;
+  (void)s;
+}
+
+int run_no_new_privileges(Run *r, const Step *s)
+{
+  (void)s;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return stop(r, "prctl", NULL);
+  return 0;
+}
+
+void check_chdir(Check *c, Step *s)
+{
+  s->target = check_string(c, "target");
+}
+
+int run_chdir(Run *r, const Step *s)
+{
+  if (chdir(s->target) < 0) return stop(r, "chdir", s->target);
+  return 0;
+}
+
+void check_umask(Check *c, Step *s)
+{
+  s->mode = (unsigned)check_integer(c, "mode", 0, 0777, 022);
+}
+
+int run_umask(Run *r, const Step *s)
+{
+  (void)r;
+  umask(s->mode);
+  return 0;
+}

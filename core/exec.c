@@ -1,0 +1,262 @@
+/* The last step: the fd map, a clean signal state, the program; and our init behind it as pid 1. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "clone.h"
+#include "spawn.h"
+
+enum { FD_LIMIT = 1 << 20, RESERVED_STACK = 16384 };
+
+static int map_number(Check *c, int value)
+{
+  lua_Integer fd;
+  int is_integer;
+
+  if (lua_type(c->L, value) == LUA_TUSERDATA) {
+    Fd *h = luaL_testudata(c->L, value, FD_TYPE);
+
+    if (!h) misuse(c, "field 'map' must hold handles or numbers");
+    if (h->fd < 0) misuse(c, "field 'map' holds a closed handle");
+    return h->fd;
+  }
+  fd = lua_tointegerx(c->L, value, &is_integer);
+  if (!is_integer || fd < 0 || fd >= FD_LIMIT)
+    misuse(c, "field 'map' must hold handles, or numbers from 0 to %d", FD_LIMIT - 1);
+  return (int)fd;
+}
+
+static size_t count_pairs(lua_State *L, int table)
+{
+  size_t n = 0;
+
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) n++;
+  return n;
+}
+
+/* {"fds", map = {[0] = handle, [1] = handle, [7] = 3}}: inside number = fd of the caller. All others are closed. */
+void check_fds(Check *c, Step *s)
+{
+  lua_State *L = c->L;
+  FdPair *pairs;
+  size_t n = 0;
+  int table;
+
+  lua_pushliteral(L, "map");
+  if (lua_rawget(L, c->table) != LUA_TTABLE) misuse(c, "field 'map' must be a table");
+  table = lua_gettop(L);
+  pairs = keep_memory(c, (count_pairs(L, table) + 1) * sizeof *pairs);
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+    pairs[n].source = map_number(c, lua_gettop(L));
+    if (lua_type(L, -2) != LUA_TNUMBER) misuse(c, "a number of 'map' must be an integer");
+    pairs[n].target = map_number(c, lua_gettop(L) - 1);
+    if (pairs[n].target >= s->fds.spare) s->fds.spare = pairs[n].target + 1;
+    n++;
+  }
+  lua_pop(L, 1);
+  s->fds.pairs = pairs;
+  s->fds.count = n;
+}
+
+/* Kept for exec: pid 1 has none of the program's fds. */
+int run_fds(Run *r, const Step *s)
+{
+  r->fds = s;
+  return 0;
+}
+
+static bool is_target(const Step *fds, int fd)
+{
+  for (size_t i = 0; i < fds->fds.count; i++)
+    if (fds->fds.pairs[i].target == fd) return true;
+  return false;
+}
+
+/* Sources that are in the way of a target first move above all targets; then numbers may overlap in any way. */
+static int apply_fds(Run *r, const Step *fds)
+{
+  FdPair *pairs = (FdPair *)(uintptr_t)fds->fds.pairs; /* the child's to change: used once */
+
+  for (size_t i = 0; i < fds->fds.count; i++) {
+    if (!is_target(fds, pairs[i].source)) continue;
+    pairs[i].source = fcntl(pairs[i].source, F_DUPFD_CLOEXEC, fds->fds.spare);
+    if (pairs[i].source < 0) return stop(r, "move a file descriptor", NULL);
+  }
+  for (size_t i = 0; i < fds->fds.count; i++)
+    if (dup2(pairs[i].source, pairs[i].target) < 0) return stop(r, "dup2", NULL);
+  return 0;
+}
+
+static const char **check_environment(Check *c)
+{
+  lua_State *L = c->L;
+  const char **env;
+  size_t n = 0;
+  int table;
+
+  lua_pushliteral(L, "env");
+  if (lua_rawget(L, c->table) == LUA_TNIL) {
+    lua_pop(L, 1);
+    return keep_memory(c, sizeof *env);
+  }
+  if (lua_type(L, -1) != LUA_TTABLE) misuse(c, "field 'env' must be a table");
+  table = lua_gettop(L);
+  env = keep_memory(c, (count_pairs(L, table) + 1) * sizeof *env);
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+    size_t name_size, value_size, size;
+    const char *name, *value;
+    char *entry;
+
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+      misuse(c, "field 'env' must map strings to strings");
+    name = lua_tolstring(L, -2, &name_size);
+    value = lua_tolstring(L, -1, &value_size);
+    if (name_size == 0 || strchr(name, '=') || strlen(name) != name_size ||
+        strlen(value) != value_size)
+      misuse(c, "'%s' cannot be the name or value of an environment variable", name);
+    size = name_size + value_size + 2;
+    entry = keep_memory(c, size);
+    memcpy(entry, name, name_size);
+    entry[name_size] = '=';
+    memcpy(entry + name_size + 1, value, value_size + 1);
+    env[n++] = entry;
+  }
+  lua_pop(L, 1);
+  return env;
+}
+
+/* {"exec", argv = {...}, env = {...}, path = "where to look", session = true, init = true} */
+void check_exec(Check *c, Step *s)
+{
+  size_t count;
+
+  s->exec.argv = check_strings(c, "argv", &count);
+  if (count == 0) misuse(c, "field 'argv' needs at least the program");
+  s->exec.env = check_environment(c);
+  s->exec.path = check_string_or(c, "path", "/usr/local/bin:/usr/bin:/bin");
+  s->exec.session = check_flag(c, "session", true);
+  s->exec.init = check_flag(c, "init", true);
+}
+
+/* What the caller ignores (nohup, a host program without SIGPIPE) is not the program's business. */
+static void reset_signals(void)
+{
+  struct sigaction fresh = {.sa_handler = SIG_DFL};
+  sigset_t none;
+
+  for (int sig = 1; sig < 32; sig++)
+    if (sig != SIGKILL && sig != SIGSTOP) sigaction(sig, &fresh, NULL);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* One directory of a path list and the name, as "dir/name"; returns the rest of the list. */
+static const char *join_path(char *out, size_t room, const char *list, const char *name)
+{
+  size_t len = strcspn(list, ":"), name_len = strlen(name);
+
+  if (len + name_len + 2 > room) {
+    out[0] = '\0';
+  } else {
+    memcpy(out, list, len);
+    if (len > 0) out[len++] = '/';
+    memcpy(out + len, name, name_len + 1);
+  }
+  list += strcspn(list, ":");
+  return *list ? list + 1 : NULL;
+}
+
+/* As execvp(3), with the sandbox's own path list: EACCES is remembered while the search goes on. */
+static int search_and_execute(const Step *s)
+{
+  char *const *argv = (char *const *)(uintptr_t)s->exec.argv;
+  char *const *env = (char *const *)(uintptr_t)s->exec.env;
+  const char *list = s->exec.path;
+  bool denied = false;
+  char path[4096];
+
+  if (strchr(argv[0], '/')) return execve(argv[0], argv, env);
+  while (list) {
+    list = join_path(path, sizeof path, list, argv[0]);
+    execve(path, argv, env);
+    if (errno == EACCES)
+      denied = true;
+    else if (errno != ENOENT && errno != ENOTDIR)
+      return -1;
+  }
+  errno = denied ? EACCES : ENOENT;
+  return -1;
+}
+
+int exec_program(Run *r, const Step *s)
+{
+  if (s->exec.session && setsid() < 0 && errno != EPERM) return stop(r, "setsid", NULL);
+  if (r->fds && apply_fds(r, r->fds) < 0) return -1;
+  reset_signals();
+  search_and_execute(s);
+  return stop(r, "exec", s->exec.argv[0]);
+}
+
+typedef struct Program {
+  Run *run;
+  const Step *step;
+} Program;
+
+static void program_main(void *data)
+{
+  Program *program = data;
+
+  exec_program(program->run, program->step);
+  _exit(127);
+}
+
+static char *put_decimal(char *end, int number)
+{
+  *--end = '\0';
+  do *--end = (char)('0' + number % 10);
+  while ((number /= 10) > 0);
+  return end;
+}
+
+/* This process becomes pid 1: a sealed memfd of a few hundred instructions takes the place of the caller's memory. */
+static int become_init(Run *r, int program)
+{
+  char pid[16], status[16], parent[16];
+  char name[] = "moonsand-init";
+  char *argv[] = {name, put_decimal(pid + sizeof pid, program),
+                  put_decimal(status + sizeof status, r->status),
+                  put_decimal(parent + sizeof parent, r->parent), NULL};
+  char *env[] = {NULL};
+
+  if (fcntl(r->status, F_SETFD, 0) < 0 || fcntl(r->parent, F_SETFD, 0) < 0)
+    return stop(r, "fcntl", NULL);
+  syscall(SYS_execveat, r->init, "", argv, env, 0x1000 /* AT_EMPTY_PATH */);
+  return stop(r, "execveat(moonsand-init)", NULL);
+}
+
+/* The program starts as a child that shares our memory until it executes, so its failure is in the report. */
+int run_exec(Run *r, const Step *s)
+{
+  struct clone_args args = {
+    .flags = CLONE_VM | CLONE_VFORK,
+    .exit_signal = SIGCHLD,
+    .stack = (uint64_t)(uintptr_t)r->stack,
+    .stack_size = RESERVED_STACK,
+  };
+  Program program = {r, s};
+  long pid;
+
+  if (!s->exec.init) return exec_program(r, s);
+  pid = clone3_call(&args, program_main, &program);
+  if (pid < 0) {
+    errno = (int)-pid;
+    return stop(r, "clone3", NULL);
+  }
+  if (r->report->err != 0) return -1;
+  return become_init(r, (int)pid);
+}

@@ -1,0 +1,281 @@
+/* Mounts by the new mount API: binds, tmpfs, proc, a minimal dev, attributes, pivot. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "step.h"
+
+/*
+** Mount a detached tree on a target. "/" stacks it over the root of the namespace and makes it the new root: absolute
+** paths of this process go on to mean the caller's world, as a look-up does not cross what is mounted on its root.
+** The mount's fd is closed, unless it becomes the new root.
+*/
+int attach(Run *r, int mount, const char *target, bool directory)
+{
+  bool is_root = target[0] == '/' && target[1] == '\0';
+  int place, result;
+
+  if (is_root) {
+    if (move_mount(mount, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+      result = stop(r, "move_mount", target);
+      close(mount);
+      return result;
+    }
+    if (r->root >= 0) close(r->root);
+    r->root = mount;
+    return 0;
+  }
+  place = directory ? target_directory(r, target, 0755) : target_file(r, target);
+  if (place < 0)
+    result = stop(r, "make the mount point", target);
+  else if (move_mount(mount, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+    result = stop(r, "move_mount", target);
+  else
+    result = 0;
+  if (place >= 0) close(place);
+  close(mount);
+  return result;
+}
+
+/* MOUNT_ATTR_* of the fields read_only, setuid, devices, executable. */
+static uint64_t check_attributes(Check *c, bool read_only)
+{
+  uint64_t attributes = 0;
+
+  if (check_flag(c, "read_only", read_only)) attributes |= MOUNT_ATTR_RDONLY;
+  if (!check_flag(c, "setuid", false)) attributes |= MOUNT_ATTR_NOSUID;
+  if (!check_flag(c, "devices", false)) attributes |= MOUNT_ATTR_NODEV;
+  if (!check_flag(c, "executable", true)) attributes |= MOUNT_ATTR_NOEXEC;
+  return attributes;
+}
+
+void check_bind(Check *c, Step *s)
+{
+  s->source = check_string(c, "source");
+  s->target = check_target(c, "target");
+  s->attributes = check_attributes(c, true);
+  s->recursive = check_flag(c, "recursive", true);
+  s->optional = check_flag(c, "optional", false);
+}
+
+/* One recursive mount_setattr: a submount of the source is as read-only as the source (mount_setattr(2)). */
+int run_bind(Run *r, const Step *s)
+{
+  struct mount_attr attr = {.attr_set = s->attributes, .propagation = MS_PRIVATE};
+  unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (s->recursive ? AT_RECURSIVE : 0);
+  int tree = open_tree(AT_FDCWD, s->source, flags);
+  struct stat st;
+
+  if (tree < 0) {
+    if (s->optional && (errno == ENOENT || errno == ENOTDIR)) return 0;
+    return stop(r, "open_tree", s->source);
+  }
+  if (mount_setattr(tree, "", AT_EMPTY_PATH | (s->recursive ? AT_RECURSIVE : 0), &attr,
+                    sizeof attr) < 0 ||
+      fstat(tree, &st) < 0) {
+    stop(r, "mount_setattr", s->source);
+    close(tree);
+    return -1;
+  }
+  return attach(r, tree, s->target, S_ISDIR(st.st_mode));
+}
+
+/* From a configured fs context to a detached mount. The context is closed. */
+static int finish_context(Run *r, int fs, uint64_t attributes, const char *target)
+{
+  int mount;
+
+  if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+    stop_with_log(r, fs, "create the file system", target);
+    close(fs);
+    return -1;
+  }
+  mount = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)attributes);
+  if (mount < 0) stop_with_log(r, fs, "fsmount", target);
+  close(fs);
+  return mount;
+}
+
+void check_tmpfs(Check *c, Step *s)
+{
+  lua_Integer size = check_integer(c, "size", 1, INT64_MAX / 2, 0);
+  unsigned mode = (unsigned)check_integer(c, "mode", 0, 07777, 0755);
+  char *text = keep_memory(c, 64);
+
+  s->target = check_target(c, "target");
+  s->attributes = check_attributes(c, false);
+  lua_pushfstring(c->L, "%I", (LUAI_UACINT)size);
+  strncpy(text, size > 0 ? lua_tostring(c->L, -1) : "", 31);
+  lua_pop(c->L, 1);
+  s->text = text; /* size in bytes, in decimal; "": the kernel's half of memory */
+  text += 32;
+  for (int i = 4; i >= 0; i--, mode >>= 3) text[i] = (char)('0' + (mode & 7));
+  s->source = text; /* mode in octal */
+}
+
+static int make_tmpfs(Run *r, const char *size, const char *mode, uint64_t attributes,
+                      const char *target)
+{
+  int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+
+  if (fs < 0) return stop(r, "fsopen", target);
+  if ((size[0] && fsconfig(fs, FSCONFIG_SET_STRING, "size", size, 0) < 0) ||
+      fsconfig(fs, FSCONFIG_SET_STRING, "mode", mode, 0) < 0) {
+    stop_with_log(r, fs, "configure", target);
+    close(fs);
+    return -1;
+  }
+  return finish_context(r, fs, attributes, target);
+}
+
+int run_tmpfs(Run *r, const Step *s)
+{
+  int mount = make_tmpfs(r, s->text, s->source, s->attributes, s->target);
+
+  return mount < 0 ? -1 : attach(r, mount, s->target, true);
+}
+
+void check_proc(Check *c, Step *s)
+{
+  s->target = check_target(c, "target");
+  s->attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  if (check_flag(c, "read_only", false)) s->attributes |= MOUNT_ATTR_RDONLY;
+}
+
+int run_proc(Run *r, const Step *s)
+{
+  int mount, fs = fsopen("proc", FSOPEN_CLOEXEC);
+
+  if (fs < 0) return stop(r, "fsopen", s->target);
+  mount = finish_context(r, fs, s->attributes, s->target);
+  return mount < 0 ? -1 : attach(r, mount, s->target, true);
+}
+
+void check_dev(Check *c, Step *s)
+{
+  s->target = check_target(c, "target");
+}
+
+/* A node of the caller's /dev, as a bind: mknod is not allowed in a user namespace (user_namespaces(7)). */
+static int bind_node(Run *r, int dev, const char *path)
+{
+  const char *name = path + sizeof "/dev/" - 1;
+  int fd, tree, result = 0;
+
+  fd = openat(dev, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) return stop(r, "create", path);
+  close(fd);
+  tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  if (tree < 0) return stop(r, "open_tree", path);
+  if (move_mount(tree, "", dev, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+    result = stop(r, "move_mount", path);
+  close(tree);
+  return result;
+}
+
+static int fill_dev(Run *r, int dev)
+{
+  static const char *const nodes[] = {"/dev/null",   "/dev/zero",    "/dev/full",
+                                      "/dev/random", "/dev/urandom", "/dev/tty"};
+  static const char *const links[][2] = {{"/proc/self/fd", "fd"},
+                                         {"/proc/self/fd/0", "stdin"},
+                                         {"/proc/self/fd/1", "stdout"},
+                                         {"/proc/self/fd/2", "stderr"}};
+
+  for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+    if (bind_node(r, dev, nodes[i]) < 0) return -1;
+  for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+    if (symlinkat(links[i][0], dev, links[i][1]) < 0) return stop(r, "symlink", links[i][1]);
+  if (mkdirat(dev, "shm", 01777) < 0 || fchmodat(dev, "shm", 01777, 0) < 0)
+    return stop(r, "mkdir", "/dev/shm");
+  return 0;
+}
+
+/* Attached first and filled afterwards: mounting inside of a detached tree is refused by some kernels. */
+int run_dev(Run *r, const Step *s)
+{
+  int keep, result,
+    mount = make_tmpfs(r, "", "0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, s->target);
+
+  if (mount < 0) return -1;
+  keep = fcntl(mount, F_DUPFD_CLOEXEC, 0);
+  if (keep < 0) return stop(r, "dup", s->target);
+  result = attach(r, mount, s->target, true);
+  if (result == 0) result = fill_dev(r, keep);
+  close(keep);
+  return result;
+}
+
+/* remount: change the attributes of what is mounted on target; true sets, false clears where the kernel allows it. */
+void check_remount(Check *c, Step *s)
+{
+  s->target = check_target(c, "target");
+  s->read_only = check_flag(c, "read_only", true);
+  s->recursive = check_flag(c, "recursive", false);
+}
+
+int run_remount(Run *r, const Step *s)
+{
+  struct mount_attr attr = {0};
+  int result = 0, place = target_open(r, s->target, O_PATH);
+
+  if (place < 0) return stop(r, "open", s->target);
+  if (s->read_only)
+    attr.attr_set = MOUNT_ATTR_RDONLY;
+  else
+    attr.attr_clr = MOUNT_ATTR_RDONLY;
+  if (mount_setattr(place, "", AT_EMPTY_PATH | (s->recursive ? AT_RECURSIVE : 0), &attr,
+                    sizeof attr) < 0)
+    result = stop(r, "mount_setattr", s->target);
+  close(place);
+  return result;
+}
+
+void check_propagation(Check *c, Step *s)
+{
+  static const struct {
+    const char *name;
+    uint64_t flag;
+  } modes[] = {{"private", MS_PRIVATE}, {"slave", MS_SLAVE}, {"shared", MS_SHARED}};
+  const char *mode = check_string(c, "mode");
+
+  s->target = check_target(c, "target");
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+    if (strcmp(mode, modes[i].name) == 0) s->number = modes[i].flag;
+  if (s->number == 0) misuse(c, "mode '%s' is none of private, slave, shared", mode);
+}
+
+int run_propagation(Run *r, const Step *s)
+{
+  if (mount(NULL, s->target, NULL, MS_REC | (unsigned long)s->number, NULL) < 0)
+    return stop(r, "mount", s->target);
+  return 0;
+}
+
+void check_pivot(Check *c, Step *s)
+{
+  (void)c;
+  (void)s;
+}
+
+/* pivot_root(".", ".") stacks the old root on the new one, so that no directory is needed for it (pivot_root(2)). */
+int run_pivot(Run *r, const Step *s)
+{
+  (void)s;
+  if (r->root < 0) {
+    errno = EINVAL;
+    return stop(r, "no step has mounted on /", NULL);
+  }
+  if (fchdir(r->root) < 0) return stop(r, "fchdir", NULL);
+  if (syscall(SYS_pivot_root, ".", ".") < 0) return stop(r, "pivot_root", NULL);
+  if (umount2(".", MNT_DETACH) < 0) return stop(r, "umount2", NULL);
+  if (chdir("/") < 0) return stop(r, "chdir", "/");
+  close(r->root);
+  r->root = -1;
+  return 0;
+}

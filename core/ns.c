@@ -1,0 +1,105 @@
+/* Namespaces, and what is set once inside of them: host name, loopback, clock offsets. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "step.h"
+
+static const struct {
+  const char *name;
+  uint64_t flag;
+} namespaces[] = {
+  {"user", CLONE_NEWUSER}, {"mount", CLONE_NEWNS},  {"pid", CLONE_NEWPID},
+  {"net", CLONE_NEWNET},   {"ipc", CLONE_NEWIPC},   {"uts", CLONE_NEWUTS},
+  {"cgroup", CLONE_NEWCGROUP},
+};
+
+static uint64_t namespace_flag(Check *c, const char *name)
+{
+  for (size_t i = 0; i < sizeof namespaces / sizeof *namespaces; i++)
+    if (strcmp(name, namespaces[i].name) == 0) return namespaces[i].flag;
+  misuse(c, "unknown namespace '%s' (known: user, mount, pid, net, ipc, uts, cgroup; "
+            "a time namespace is made by the step 'time')", name);
+}
+
+/* {"namespaces", "user", "mount", ...}: made by the one clone3 that makes the child. */
+void check_namespaces(Check *c, Step *s)
+{
+  size_t count;
+  const char **names = check_words(c, c->step > 0 ? 2 : 1, &count);
+
+  if (count == 0) misuse(c, "no namespace is named");
+  for (; *names; names++) s->number |= namespace_flag(c, *names);
+}
+
+/* In a plan the namespaces are there already; in a direct call, the current process enters new ones. */
+int run_namespaces(Run *r, const Step *s)
+{
+  if (!r->direct) return 0;
+  if (unshare((int)s->number) < 0) return stop(r, "unshare", NULL);
+  return 0;
+}
+
+void check_hostname(Check *c, Step *s)
+{
+  s->text = check_string(c, "name");
+  if (strlen(s->text) > 64) misuse(c, "a host name has at most 64 bytes");
+}
+
+int run_hostname(Run *r, const Step *s)
+{
+  if (sethostname(s->text, strlen(s->text)) < 0) return stop(r, "sethostname", s->text);
+  return 0;
+}
+
+void check_loopback(Check *c, Step *s)
+{
+  (void)c;
+  (void)s;
+}
+
+/* The kernel gives lo its addresses as soon as it is up. */
+int run_loopback(Run *r, const Step *s)
+{
+  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+  int result = 0, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+  (void)s;
+  if (fd < 0) return stop(r, "socket", NULL);
+  if (ioctl(fd, SIOCSIFFLAGS, &request) < 0) result = stop(r, "ioctl(SIOCSIFFLAGS)", "lo");
+  close(fd);
+  return result;
+}
+
+/* {"time", monotonic = S, boottime = S}: offsets are fixed before a process is in the namespace (time_namespaces(7)). */
+void check_time(Check *c, Step *s)
+{
+  lua_Integer monotonic = check_integer(c, "monotonic", -4000000000LL, 4000000000LL, 0);
+  lua_Integer boottime = check_integer(c, "boottime", -4000000000LL, 4000000000LL, 0);
+  char *text = keep_memory(c, 80);
+
+  lua_pushfstring(c->L, "monotonic %I 0\nboottime %I 0\n", (LUAI_UACINT)monotonic,
+                  (LUAI_UACINT)boottime);
+  s->text_size = lua_rawlen(c->L, -1);
+  memcpy(text, lua_tostring(c->L, -1), s->text_size);
+  s->text = text;
+  lua_pop(c->L, 1);
+}
+
+int run_time(Run *r, const Step *s)
+{
+  int fd, result = 0;
+
+  if (unshare(CLONE_NEWTIME) < 0) return stop(r, "unshare", NULL);
+  fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write(fd, s->text, s->text_size) < 0)
+    result = stop(r, "write", "/proc/self/timens_offsets");
+  if (fd >= 0) close(fd);
+  return result;
+}

@@ -1,0 +1,214 @@
+/*
+** Overlay mounts. A layer is one call of fsconfig("lowerdir+") (Linux 6.7): no string of paths to escape or to be cut off.
+** Older kernels get mount(2) with numbers of open directories, and a refusal instead of the kernel's silent cut.
+*/
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "step.h"
+
+enum { NAME_LIMIT = 255, OPTIONS_LIMIT = 4095 };
+
+static void check_option(Check *c, const char *option)
+{
+  static const char *const known[] = {"volatile", "userxattr", "index=on",  "index=off",
+                                      "xino=on",  "xino=off",  "xino=auto", "metacopy=on",
+                                      "metacopy=off", "redirect_dir=on", "redirect_dir=off",
+                                      "redirect_dir=follow", "redirect_dir=nofollow",
+                                      "nfs_export=on", "nfs_export=off", "uuid=on", "uuid=off",
+                                      "uuid=null", "uuid=auto", NULL};
+
+  for (const char *const *name = known; *name; name++)
+    if (strcmp(option, *name) == 0) return;
+  misuse(c, "unknown option '%s'", option);
+}
+
+/* Distributions that carry lowerdir+ to older kernels lose nothing: mount(2) works there, too. */
+static bool kernel_before(int major, int minor)
+{
+  struct utsname name;
+  int have_major = 0, have_minor = 0;
+
+  if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &have_major, &have_minor) != 2)
+    return true;
+  return have_major < major || (have_major == major && have_minor < minor);
+}
+
+void check_overlay(Check *c, Step *s)
+{
+  size_t lowers;
+
+  s->target = check_target(c, "target");
+  s->list = check_strings(c, "lower", &lowers);
+  if (lowers == 0) misuse(c, "field 'lower' needs at least one directory");
+  s->overlay.upper = check_string_or(c, "upper", NULL);
+  s->overlay.work = check_string_or(c, "work", NULL);
+  s->overlay.tmpfs_upper = check_flag(c, "tmpfs_upper", false);
+  s->overlay.options = check_strings(c, "options", NULL);
+  for (const char **o = s->overlay.options; *o; o++) check_option(c, *o);
+  if (!s->overlay.upper != !s->overlay.work) misuse(c, "upper and work go together");
+  if (s->overlay.upper && s->overlay.tmpfs_upper) misuse(c, "either upper or tmpfs_upper");
+  s->attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  if (check_flag(c, "read_only", false)) s->attributes |= MOUNT_ATTR_RDONLY;
+  s->flag = check_flag(c, "legacy", kernel_before(6, 7));
+}
+
+/* A path as the kernel takes it: as a string up to 255 bytes, longer ones as an open directory (Linux 6.13). */
+static int set_path(int fs, const char *key, const char *path)
+{
+  int fd, err, result;
+
+  if (strlen(path) <= NAME_LIMIT) return fsconfig(fs, FSCONFIG_SET_STRING, key, path, 0);
+  fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  result = fsconfig(fs, FSCONFIG_SET_FD, key, NULL, fd);
+  err = errno;
+  close(fd);
+  errno = err;
+  return result;
+}
+
+/* "volatile" is a flag, "xino=on" a key with a value. */
+static int set_option(int fs, const char *option)
+{
+  const char *equals = strchr(option, '=');
+  char key[32];
+
+  if (!equals) return fsconfig(fs, FSCONFIG_SET_FLAG, option, NULL, 0);
+  memcpy(key, option, (size_t)(equals - option));
+  key[equals - option] = '\0';
+  return fsconfig(fs, FSCONFIG_SET_STRING, key, equals + 1, 0);
+}
+
+static int configure(Run *r, int fs, const Step *s)
+{
+  const char *upper = s->overlay.tmpfs_upper ? "upper" : s->overlay.upper;
+  const char *work = s->overlay.tmpfs_upper ? "work" : s->overlay.work;
+
+  for (const char **lower = s->list; *lower; lower++)
+    if (set_path(fs, "lowerdir+", *lower) < 0) return stop_with_log(r, fs, "lower", *lower);
+  if (upper && set_path(fs, "upperdir", upper) < 0) return stop_with_log(r, fs, "upper", upper);
+  if (work && set_path(fs, "workdir", work) < 0) return stop_with_log(r, fs, "work", work);
+  for (const char **option = s->overlay.options; *option; option++)
+    if (set_option(fs, *option) < 0) return stop_with_log(r, fs, "option", *option);
+  if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+    return stop_with_log(r, fs, "create the file system", s->target);
+  return 0;
+}
+
+static size_t append(char *options, size_t used, const char *text)
+{
+  size_t len = strlen(text);
+
+  if (used + len > OPTIONS_LIMIT) return OPTIONS_LIMIT + 1;
+  memcpy(options + used, text, len + 1);
+  return used + len;
+}
+
+static size_t append_number(char *options, size_t used, int number)
+{
+  char digits[16] = {0};
+  int i = 14;
+
+  do digits[i--] = (char)('0' + number % 10);
+  while ((number /= 10) > 0);
+  return append(options, used, digits + i + 1);
+}
+
+/* An open directory's number is its name relative to /proc/self/fd. The fd stays open until the child has executed. */
+static size_t append_directory(char *options, size_t used, const char *path)
+{
+  int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+  return fd < 0 ? 0 : append_number(options, used, fd);
+}
+
+static int legacy_options(Run *r, const Step *s, char *options)
+{
+  const char *upper = s->overlay.tmpfs_upper ? "upper" : s->overlay.upper;
+  const char *work = s->overlay.tmpfs_upper ? "work" : s->overlay.work;
+  size_t used = append(options, 0, "lowerdir=");
+
+  for (const char **lower = s->list; *lower && used <= OPTIONS_LIMIT; lower++) {
+    if (lower != s->list) used = append(options, used, ":");
+    used = append_directory(options, used, *lower);
+    if (used == 0) return stop(r, "lower", *lower);
+  }
+  if (upper && used <= OPTIONS_LIMIT) {
+    used = append_directory(options, append(options, used, ",upperdir="), upper);
+    if (used == 0) return stop(r, "upper", upper);
+    used = append_directory(options, append(options, used, ",workdir="), work);
+    if (used == 0) return stop(r, "work", work);
+  }
+  for (const char **o = s->overlay.options; *o && used <= OPTIONS_LIMIT; o++)
+    used = append(options, append(options, used, ","), *o);
+  if (used > OPTIONS_LIMIT) {
+    errno = E2BIG;
+    return stop(r, "more layers than mount(2) of this kernel takes in 4095 bytes", s->target);
+  }
+  return 0;
+}
+
+/* mount(2) cuts its options at a page without a word; 3:4:5 keeps 500 layers below that. */
+static int legacy_mount(Run *r, const Step *s)
+{
+  char options[OPTIONS_LIMIT + 1], place_name[16];
+  unsigned long flags = MS_NOSUID | MS_NODEV;
+  int place = target_directory(r, s->target, 0755);
+
+  if (place < 0) return stop(r, "make the mount point", s->target);
+  if (legacy_options(r, s, options) < 0) return -1;
+  if (s->attributes & MOUNT_ATTR_RDONLY) flags |= MS_RDONLY;
+  append_number(place_name, 0, place);
+  if (chdir("/proc/self/fd") < 0) return stop(r, "chdir", "/proc/self/fd");
+  if (mount("overlay", place_name, "overlay", flags, options) < 0)
+    return stop(r, "mount", s->target);
+  close(place);
+  if (s->target[1] == '\0') {
+    errno = EOPNOTSUPP;
+    return stop(r, "an overlay on / needs Linux 6.7", s->target);
+  }
+  return chdir("/") < 0 ? stop(r, "chdir", "/") : 0;
+}
+
+/* The upper that vanishes: a tmpfs on the target, hidden by the overlay; its two directories are found by chdir. */
+static int prepare_tmpfs_upper(Run *r, const Step *s)
+{
+  Step tmpfs = {.verb = s->verb, .target = s->target, .text = "", .source = "0755",
+                .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+  int place;
+
+  if (run_tmpfs(r, &tmpfs) < 0) return -1;
+  place = target_open(r, s->target, O_PATH | O_DIRECTORY);
+  if (place < 0 || fchdir(place) < 0) return stop(r, "enter the tmpfs", s->target);
+  close(place);
+  if (mkdir("upper", 0755) < 0 || mkdir("work", 0755) < 0)
+    return stop(r, "mkdir in the tmpfs", s->target);
+  return 0;
+}
+
+int run_overlay(Run *r, const Step *s)
+{
+  int fs, mount, result;
+
+  if (s->overlay.tmpfs_upper && prepare_tmpfs_upper(r, s) < 0) return -1;
+  if (s->flag) return legacy_mount(r, s);
+  fs = fsopen("overlay", FSOPEN_CLOEXEC);
+  if (fs < 0) return stop(r, "fsopen", s->target);
+  result = configure(r, fs, s);
+  if (result < 0) {
+    close(fs);
+    return result;
+  }
+  mount = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)s->attributes);
+  if (mount < 0) result = stop_with_log(r, fs, "fsmount", s->target);
+  close(fs);
+  return mount < 0 ? result : attach(r, mount, s->target, true);
+}

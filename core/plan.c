@@ -1,0 +1,168 @@
+/* core.spawn(plan): the whole plan is checked before anything happens; then one child carries it out. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "spawn.h"
+
+enum { STEPS_LIMIT = 100000, STACK_SIZE = 65536 };
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
+#endif
+
+#define INIT_KEY "moonsand.init"
+#define SELF_KEY "moonsand.self"
+
+/* The program in core/init.c, put in here by the assembler. */
+__asm__(".pushsection .rodata\n"
+        ".globl moonsand_init_start, moonsand_init_end\n"
+        ".hidden moonsand_init_start, moonsand_init_end\n"
+        "moonsand_init_start:\n.incbin \"moonsand-init\"\nmoonsand_init_end:\n"
+        ".popsection\n");
+extern const char moonsand_init_start[], moonsand_init_end[];
+
+static int write_init(int fd)
+{
+  size_t size = (size_t)(moonsand_init_end - moonsand_init_start);
+
+  if (write(fd, moonsand_init_start, size) != (ssize_t)size) return -1;
+  return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+}
+
+/* The sealed memfd of our pid 1, made once: nothing inside a sandbox can write to it (CVE-2019-5736 class). */
+static int init_fd(lua_State *L)
+{
+  Fd *h;
+
+  if (lua_getfield(L, LUA_REGISTRYINDEX, INIT_KEY) == LUA_TUSERDATA) {
+    h = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return h->fd;
+  }
+  lua_pop(L, 1);
+  h = fd_new(L);
+  h->fd = memfd_create("moonsand-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+  if (h->fd < 0 && errno == EINVAL) /* before Linux 6.3 */
+    h->fd = memfd_create("moonsand-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (h->fd < 0 || write_init(h->fd) < 0) return -1;
+  lua_setfield(L, LUA_REGISTRYINDEX, INIT_KEY);
+  return h->fd;
+}
+
+typedef struct Self {
+  Fd pidfd;
+  pid_t pid;
+} Self;
+
+/* A pidfd of this process; a new one after a fork. */
+static int self_fd(lua_State *L)
+{
+  int type = lua_getfield(L, LUA_REGISTRYINDEX, SELF_KEY);
+  Self *self = lua_touserdata(L, -1);
+  pid_t pid = getpid();
+
+  lua_pop(L, 1);
+  if (type == LUA_TUSERDATA && self->pid == pid) return self->pidfd.fd;
+  self = lua_newuserdatauv(L, sizeof *self, 0);
+  *self = (Self){{-1}, pid};
+  luaL_setmetatable(L, FD_TYPE);
+  self->pidfd.fd = pidfd_open(pid, 0);
+  if (self->pidfd.fd < 0) return -1;
+  lua_setfield(L, LUA_REGISTRYINDEX, SELF_KEY);
+  return self->pidfd.fd;
+}
+
+static void check_plan_step(Check *c, int plan, int i, Step *s)
+{
+  const Verb *verb;
+
+  c->step = i;
+  c->verb = "?";
+  if (lua_rawgeti(c->L, plan, i) != LUA_TTABLE) misuse(c, "a step must be a table");
+  if (lua_rawgeti(c->L, -1, 1) != LUA_TSTRING) misuse(c, "a step begins with the verb's name");
+  verb = verb_find(lua_tostring(c->L, -1));
+  if (!verb) misuse(c, "unknown verb '%s'", lua_tostring(c->L, -1));
+  lua_pop(c->L, 1);
+  check_step(c, lua_gettop(c->L), s, verb);
+  lua_settop(c->L, c->keep);
+}
+
+static bool is_verb(const Step *s, const char *name)
+{
+  return strcmp(s->verb->name, name) == 0;
+}
+
+/* Exactly one exec, at the end; namespaces, if any, at the start. */
+static Step *check_plan(Check *c, int plan, size_t *count)
+{
+  lua_Unsigned n = lua_rawlen(c->L, plan);
+  Step *steps;
+
+  if (n == 0 || n > STEPS_LIMIT) luaL_argerror(c->L, plan, "not a list of 1 to 100000 steps");
+  steps = keep_memory(c, (size_t)n * sizeof *steps);
+  for (size_t i = 0; i < n; i++) {
+    check_plan_step(c, plan, (int)i + 1, &steps[i]);
+    if (is_verb(&steps[i], "exec") != (i == n - 1)) misuse(c, "a plan ends in its one exec");
+    if (is_verb(&steps[i], "namespaces") && i > 0) misuse(c, "namespaces come first");
+  }
+  *count = (size_t)n;
+  return steps;
+}
+
+static const Step *find_ranges(const Step *steps, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    if (is_verb(&steps[i], "ids") && steps[i].ids.by_parent) return &steps[i];
+  return NULL;
+}
+
+/* spawn(plan) -> process | nil, message, errno, {step =, verb =, call =, path =, log =} */
+static int core_spawn(lua_State *L)
+{
+  Report report = {.step = -1};
+  Run run = {.root = -1, .sync = -1, .sync_peer = -1, .stack_size = STACK_SIZE, .report = &report};
+  Check c = {.L = L, .keep = 2};
+  uint64_t namespaces = 0;
+  Process *process;
+  int status[2];
+
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_newtable(L);
+  run.steps = check_plan(&c, 1, &run.count);
+  run.stack = keep_memory(&c, STACK_SIZE);
+  process = process_new(L);
+  if ((run.init = init_fd(L)) < 0) return fail(L, "make the memfd of pid 1");
+  if ((run.parent = self_fd(L)) < 0) return fail(L, "pidfd_open");
+  if (is_verb(&run.steps[0], "namespaces")) namespaces = run.steps[0].number;
+  if (pipe2(status, O_CLOEXEC) < 0) return fail(L, "pipe");
+  run.status = status[1];
+  process->status = status[0];
+  if (spawn_child(&run, process, namespaces, find_ranges(run.steps, run.count)) < 0) {
+    int err = errno;
+
+    close(status[1]);
+    return fail_as(L, err, "clone3");
+  }
+  close(status[1]);
+  if (report.err != 0) {
+    process_kill(process);
+    return push_report(L, run.steps, &report);
+  }
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+  {"spawn", core_spawn},
+  {NULL, NULL},
+};
+
+void open_plan(lua_State *L)
+{
+  luaL_setfuncs(L, functions, 0);
+}

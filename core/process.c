@@ -1,0 +1,218 @@
+/* A sandbox that runs: its pidfd, and how it ended. Closing the handle kills everything inside. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "signal.h"
+#include "spawn.h"
+#include "status.h"
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+Process *process_new(lua_State *L)
+{
+  Process *p = lua_newuserdatauv(L, sizeof *p, 0);
+
+  *p = (Process){.pidfd = -1, .status = -1};
+  luaL_setmetatable(L, PROCESS_TYPE);
+  return p;
+}
+
+static Process *check_process(lua_State *L)
+{
+  Process *p = luaL_checkudata(L, 1, PROCESS_TYPE);
+
+  luaL_argcheck(L, p->pidfd >= 0, 1, "the process handle is closed");
+  return p;
+}
+
+static int reap(Process *p, siginfo_t *info, int flags)
+{
+  int result;
+
+  do result = waitid(P_PIDFD, (id_t)p->pidfd, info, WEXITED | __WALL | flags);
+  while (result < 0 && errno == EINTR);
+  return result;
+}
+
+void process_kill(Process *p)
+{
+  siginfo_t info;
+
+  if (p->pidfd < 0) return;
+  if (!p->ended) {
+    pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
+    reap(p, &info, 0);
+  }
+  close(p->pidfd);
+  if (p->status >= 0) close(p->status);
+  p->pidfd = p->status = -1;
+}
+
+static int process_gc(lua_State *L)
+{
+  process_kill(luaL_checkudata(L, 1, PROCESS_TYPE));
+  return 0;
+}
+
+static int process_close(lua_State *L)
+{
+  process_kill(luaL_checkudata(L, 1, PROCESS_TYPE));
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int process_tostring(lua_State *L)
+{
+  Process *p = luaL_checkudata(L, 1, PROCESS_TYPE);
+
+  if (p->pidfd < 0)
+    lua_pushliteral(L, PROCESS_TYPE " (closed)");
+  else
+    lua_pushfstring(L, PROCESS_TYPE " (pid %d)", p->pid);
+  return 1;
+}
+
+static int process_pid(lua_State *L)
+{
+  lua_pushinteger(L, check_process(L)->pid);
+  return 1;
+}
+
+/* process:number() -> the pidfd's number: readable when the process has ended */
+static int process_number(lua_State *L)
+{
+  lua_pushinteger(L, check_process(L)->pidfd);
+  return 1;
+}
+
+static const struct {
+  const char *name;
+  int number;
+} signals[] = {
+  {"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"ILL", SIGILL},   {"TRAP", SIGTRAP},
+  {"ABRT", SIGABRT}, {"BUS", SIGBUS},   {"FPE", SIGFPE},   {"KILL", SIGKILL}, {"USR1", SIGUSR1},
+  {"SEGV", SIGSEGV}, {"USR2", SIGUSR2}, {"PIPE", SIGPIPE}, {"ALRM", SIGALRM}, {"TERM", SIGTERM},
+  {"STKFLT", SIGSTKFLT}, {"CHLD", SIGCHLD}, {"CONT", SIGCONT}, {"STOP", SIGSTOP},
+  {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN}, {"TTOU", SIGTTOU}, {"URG", SIGURG}, {"XCPU", SIGXCPU},
+  {"XFSZ", SIGXFSZ}, {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF}, {"WINCH", SIGWINCH}, {"IO", SIGIO},
+  {"PWR", SIGPWR}, {"SYS", SIGSYS},
+};
+
+int signal_check(lua_State *L, int arg)
+{
+  const char *name = luaL_checkstring(L, arg);
+
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+    if (strcmp(signals[i].name, name) == 0) return signals[i].number;
+  return luaL_argerror(L, arg, lua_pushfstring(L, "unknown signal '%s'", name));
+}
+
+void signal_push(lua_State *L, int number)
+{
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+    if (signals[i].number == number) {
+      lua_pushstring(L, signals[i].name);
+      return;
+    }
+  lua_pushfstring(L, "%d", number);
+}
+
+/* process:kill(name) -> true | nil, message, errno. Our pid 1 passes it on to the program; KILL ends everything. */
+static int process_send(lua_State *L)
+{
+  Process *p = check_process(L);
+  int number = signal_check(L, 2);
+
+  if (p->ended) return fail_as(L, ESRCH, "kill");
+  if (pidfd_send_signal(p->pidfd, number, NULL, 0) < 0) return fail(L, "kill");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static void set_integer(lua_State *L, const char *name, lua_Integer value)
+{
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static void set_seconds(lua_State *L, const char *name, int64_t microseconds)
+{
+  lua_pushnumber(L, (lua_Number)microseconds / 1e6);
+  lua_setfield(L, -2, name);
+}
+
+/* A table of what is known: exit_code or signal; usage when our pid 1 could tell. */
+static void push_ended(lua_State *L, const Ended *ended, bool told)
+{
+  lua_createtable(L, 0, 4);
+  if (WIFEXITED(ended->status))
+    set_integer(L, "exit_code", WEXITSTATUS(ended->status));
+  else {
+    signal_push(L, WTERMSIG(ended->status));
+    lua_setfield(L, -2, "signal");
+    lua_pushboolean(L, WCOREDUMP(ended->status));
+    lua_setfield(L, -2, "core_dumped");
+  }
+  if (!told) return;
+  set_integer(L, "leftovers", ended->leftovers);
+  lua_createtable(L, 0, 3);
+  set_seconds(L, "user", ended->user_us);
+  set_seconds(L, "system", ended->system_us);
+  set_integer(L, "max_rss", (lua_Integer)ended->max_rss_kib * 1024);
+  lua_setfield(L, -2, "usage");
+}
+
+static int status_of(const siginfo_t *info)
+{
+  return info->si_code == CLD_EXITED ? (info->si_status & 0xff) << 8 : info->si_status & 0x7f;
+}
+
+/* process:wait() -> how it ended; false: not yet (poll process:number()) | nil, message, errno */
+static int process_wait(lua_State *L)
+{
+  Process *p = check_process(L);
+  siginfo_t info = {0};
+  Ended ended = {0};
+  bool told;
+
+  if (p->ended) return luaL_argerror(L, 1, "the process was waited for already");
+  if (reap(p, &info, WNOHANG) < 0) return fail(L, "waitid");
+  if (info.si_pid == 0 && info.si_code == 0) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  p->ended = true;
+  told = p->status >= 0 && read(p->status, &ended, sizeof ended) == sizeof ended;
+  if (!told) ended.status = status_of(&info);
+  push_ended(L, &ended, told);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+  {"close", process_close}, {"kill", process_send}, {"number", process_number},
+  {"pid", process_pid},     {"wait", process_wait}, {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {
+  {"__gc", process_gc},
+  {"__close", process_gc},
+  {"__tostring", process_tostring},
+  {NULL, NULL},
+};
+
+void open_process(lua_State *L)
+{
+  luaL_newmetatable(L, PROCESS_TYPE);
+  luaL_setfuncs(L, meta, 0);
+  luaL_newlib(L, methods);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

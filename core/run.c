@@ -1,0 +1,187 @@
+/*
+** One clone3 makes the child in all its namespaces. It shares our memory, and we sleep, until it has executed: so the
+** cost does not grow with the caller, and what went wrong is simply there to read. System calls only in the child.
+*/
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clone.h"
+#include "ids.h"
+#include "spawn.h"
+
+extern char **environ;
+
+/* A program without our pid 1 must die with the caller, too. The pidfd proves that the caller was alive after the
+   order was given (prctl(2): a parent that is dead already sends nothing). */
+static int die_with_caller(Run *r)
+{
+  struct pollfd caller = {.fd = r->parent, .events = POLLIN};
+
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return stop(r, "prctl", NULL);
+  if (poll(&caller, 1, 0) != 0) {
+    errno = ESRCH;
+    return stop(r, "the caller is gone", NULL);
+  }
+  return 0;
+}
+
+static void child_main(void *data)
+{
+  Run *r = data;
+
+  r->report->step = 0;
+  if (close_range(0, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
+    stop(r, "close_range", NULL);
+    _exit(125);
+  }
+  if (!r->steps[r->count - 1].exec.init && die_with_caller(r) < 0) _exit(125);
+  for (size_t i = 0; i < r->count; i++) {
+    r->report->step = (int)i;
+    if (r->steps[i].verb->run(r, &r->steps[i]) < 0) _exit(125);
+  }
+  _exit(125);
+}
+
+/* {"newuidmap", pid, inside, outside, count, ...}; the helpers check /etc/subuid themselves (newuidmap(1)). */
+static int run_helper(Run *r, const char *helper, int pid, const IdRange *ranges, size_t count)
+{
+  char words[3 * 16 + 1][16], *argv[3 * 16 + 3];
+  size_t n = 0;
+  pid_t child;
+  int status;
+
+  if (count > 16) {
+    errno = E2BIG;
+    return stop(r, "more than 16 ranges for", helper);
+  }
+  argv[0] = (char *)(uintptr_t)helper;
+  snprintf(words[n], sizeof words[n], "%d", pid);
+  argv[++n] = words[0];
+  for (size_t i = 0; i < count; i++) {
+    uint32_t numbers[] = {ranges[i].inside, ranges[i].outside, ranges[i].count};
+
+    for (size_t k = 0; k < 3; k++, n++) {
+      snprintf(words[n], sizeof words[n], "%u", numbers[k]);
+      argv[n + 1] = words[n];
+    }
+  }
+  argv[n + 1] = NULL;
+  errno = posix_spawnp(&child, helper, NULL, NULL, argv, environ);
+  if (errno != 0) return stop(r, "run", helper);
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) return stop(r, "wait for", helper);
+  if (status == 0) return 0;
+  errno = EPERM;
+  return stop(r, "the map was refused by", helper);
+}
+
+static int write_map(Run *r, int pid, const char *file, const IdRange *ranges, size_t count)
+{
+  char path[64], text[16 * MAP_LINE_SIZE];
+  const char *call = file[0] == 'u' ? "write uid_map" : "write gid_map";
+  int fd, result = 0;
+
+  if (count > 16) {
+    errno = E2BIG;
+    return stop(r, call, NULL);
+  }
+  snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
+  fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return stop(r, call, NULL);
+  if (write(fd, text, format_map(text, ranges, count)) < 0) result = stop(r, call, NULL);
+  close(fd);
+  return result;
+}
+
+static int map_ranges(Run *r, int pid, const Step *s)
+{
+  if (geteuid() == 0) {
+    if (write_map(r, pid, "uid_map", s->ids.uid, s->ids.uids) < 0) return -1;
+    return write_map(r, pid, "gid_map", s->ids.gid, s->ids.gids);
+  }
+  if (run_helper(r, "newuidmap", pid, s->ids.uid, s->ids.uids) < 0) return -1;
+  return run_helper(r, "newgidmap", pid, s->ids.gid, s->ids.gids);
+}
+
+/* The child waits in its ids step. `done` has an end only in the child: end of file means executed or dead. */
+static void serve_ranges(Run *r, int pid, const Step *ranges, int go, int done)
+{
+  char byte = 1;
+  Report early = *r->report;
+  Run writer = {.report = &early};
+
+  early.err = 0;
+  if (map_ranges(&writer, pid, ranges) == 0 && write(go, &byte, 1) == 1) {
+    close(go);
+  } else {
+    close(go); /* the child reads the end of file and stops in its own step */
+    early.step = (int)(ranges - r->steps);
+  }
+  while (read(done, &byte, 1) < 0 && errno == EINTR) continue;
+  if (early.err != 0) *r->report = early;
+}
+
+static int spawn_with_ranges(Run *r, Process *p, struct clone_args *args, const Step *ranges)
+{
+  int sync[2], done[2];
+  long pid;
+
+  if (pipe2(sync, O_CLOEXEC) < 0) return -1;
+  if (pipe2(done, O_CLOEXEC) < 0) {
+    close(sync[0]), close(sync[1]);
+    return -1;
+  }
+  r->sync = sync[0];
+  r->sync_peer = sync[1];
+  pid = clone3_call(args, child_main, r);
+  close(sync[0]), close(done[1]);
+  if (pid > 0) {
+    p->pid = (int)pid;
+    serve_ranges(r, p->pid, ranges, sync[1], done[0]);
+  } else {
+    close(sync[1]);
+  }
+  close(done[0]);
+  errno = (int)-pid;
+  return pid < 0 ? -1 : 0;
+}
+
+int spawn_child(Run *r, Process *p, uint64_t namespaces, const Step *ranges)
+{
+  struct clone_args args = {
+    .flags = namespaces | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+    .pidfd = (uint64_t)(uintptr_t)&p->pidfd,
+    .stack = (uint64_t)(uintptr_t)(r->stack + r->stack_size / 2),
+    .stack_size = r->stack_size / 2,
+  };
+  sigset_t all, before;
+  int result = 0, err;
+
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  if (ranges) {
+    result = spawn_with_ranges(r, p, &args, ranges);
+  } else {
+    long pid;
+
+    args.flags |= CLONE_VFORK;
+    pid = clone3_call(&args, child_main, r);
+    p->pid = (int)pid;
+    if (pid < 0) errno = (int)-pid, result = -1;
+  }
+  err = errno;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  errno = err;
+  return result;
+}

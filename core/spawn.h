@@ -1,0 +1,26 @@
+/* Between run.c, which makes the child, and process.c, which is the handle of it. */
+#ifndef MOONSAND_SPAWN_H
+#define MOONSAND_SPAWN_H
+
+#include "step.h"
+
+#define PROCESS_TYPE "moonsand.process"
+
+typedef struct Process {
+  int pidfd; /* -1: closed */
+  int status; /* read end of pid 1's pipe; -1: the program is not under our pid 1 */
+  int pid;
+  bool ended;
+} Process;
+
+Process *process_new(lua_State *L);
+void process_kill(Process *p);
+
+/* Starts what `run` says in new namespaces. Returns 0, or -1 when clone3 itself failed (errno). The child has executed,
+   or the report says where it stopped. */
+int spawn_child(Run *run, Process *p, uint64_t namespaces, const Step *ranges);
+
+/* exec.c: the last step; returns only on failure */
+int exec_program(Run *r, const Step *s);
+
+#endif

@@ -1,0 +1,14 @@
+/* What pid 1 of a sandbox tells its caller at the end. Shared by init.c, which has no libc, and process.c. */
+#ifndef MOONSAND_STATUS_H
+#define MOONSAND_STATUS_H
+
+#include <stdint.h>
+
+typedef struct Ended {
+  int32_t status; /* of the program, as wait4(2) gives it */
+  int32_t leftovers; /* processes that were still there, and were killed */
+  int64_t user_us, system_us; /* of all processes that were waited for */
+  int64_t max_rss_kib; /* of the largest */
+} Ended;
+
+#endif

@@ -1,0 +1,164 @@
+/*
+** Steps: what one line of a plan becomes after checking, and what carries it out.
+** check_* runs in the parent, knows Lua, and raises on misuse. run_* runs in the child: system calls only.
+** A step points at strings of the plan's own tables: these stay on the Lua stack until the child has executed.
+*/
+#ifndef MOONSAND_STEP_H
+#define MOONSAND_STEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core.h"
+
+typedef struct IdRange {
+  uint32_t inside, outside, count;
+} IdRange;
+
+typedef struct FdPair {
+  int target, source;
+} FdPair;
+
+typedef struct Step Step;
+typedef struct Run Run;
+typedef struct Check Check;
+typedef struct Verb Verb;
+
+struct Step {
+  const Verb *verb;
+  const char *source; /* a path of the caller's world */
+  const char *target; /* a path of the new world, or a plain word */
+  const char *text;
+  size_t text_size;
+  const char **list; /* ends in NULL */
+  uint64_t attributes; /* MOUNT_ATTR_* */
+  uint64_t number;
+  uint64_t keep; /* capabilities */
+  unsigned mode;
+  bool recursive, optional, read_only, flag;
+  union {
+    struct {
+      const char *upper, *work;
+      const char **options;
+      bool tmpfs_upper;
+    } overlay;
+    struct {
+      const IdRange *uid, *gid;
+      size_t uids, gids;
+      bool deny_setgroups, by_parent;
+    } ids;
+    struct {
+      const FdPair *pairs;
+      size_t count;
+      int spare; /* first number above every target */
+    } fds;
+    struct {
+      const char **argv, **env, *path;
+      bool session, init;
+    } exec;
+  };
+};
+
+/* What the child tells: shared memory, read by the parent when the child has executed or ended. */
+typedef struct Report {
+  int step; /* index from 0; -1: everything went well */
+  int err;
+  const char *call; /* the kernel verb that failed */
+  const char *path; /* or NULL */
+  char log[512]; /* the kernel's own text, from the fs context */
+} Report;
+
+struct Run {
+  const Step *steps;
+  size_t count;
+  const Step *fds;
+  bool direct; /* one step in the current process: no child, no new world */
+  int root; /* the new root; -1: none yet, targets are paths of the caller's world */
+  int init; /* memfd of our pid 1 */
+  int status; /* write end: pid 1 tells how the program ended */
+  int parent; /* pidfd of the caller */
+  int sync, sync_peer; /* pipe: the parent has written the id maps; -1: not waited for */
+  char *stack; /* for the program's own process */
+  size_t stack_size;
+  Report *report;
+};
+
+struct Check {
+  lua_State *L;
+  int table; /* the step's table */
+  int keep; /* a table that anchors memory for the length of the call */
+  int step; /* number from 1; 0: a direct call */
+  const char *verb;
+};
+
+struct Verb {
+  const char *name;
+  const char *const *fields; /* ends in NULL */
+  void (*check)(Check *c, Step *s);
+  int (*run)(Run *r, const Step *s);
+  bool direct; /* makes sense in the current process */
+};
+
+/* check.c */
+_Noreturn void misuse(Check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void *keep_memory(Check *c, size_t size);
+void check_fields(Check *c, const char *const *known);
+const char *check_string(Check *c, const char *field);
+const char *check_string_or(Check *c, const char *field, const char *otherwise);
+const char *check_target(Check *c, const char *field);
+bool check_flag(Check *c, const char *field, bool otherwise);
+lua_Integer check_integer(Check *c, const char *field, lua_Integer low, lua_Integer high,
+                          lua_Integer otherwise);
+const char **check_strings(Check *c, const char *field, size_t *count);
+const char **check_words(Check *c, int from, size_t *count); /* the step's own array part */
+void check_step(Check *c, int first_field, Step *s, const Verb *verb);
+
+/* report.c: always returns -1 */
+int stop(Run *r, const char *call, const char *path);
+int stop_with_log(Run *r, int fs, const char *call, const char *path);
+int push_report(lua_State *L, const Step *steps, const Report *report);
+
+/* target.c: all resolve inside the new root and create nothing outside of it */
+int target_open(Run *r, const char *target, int flags);
+int target_parent(Run *r, const char *target, const char **name);
+int target_directory(Run *r, const char *target, unsigned mode);
+int target_file(Run *r, const char *target);
+
+/* mount.c */
+int attach(Run *r, int mount, const char *target, bool directory);
+
+/* verbs.c */
+const Verb *verb_find(const char *name);
+extern const Verb verbs[];
+
+/* the verbs, by file */
+#define DECLARE_VERB(name)               \
+  void check_##name(Check *c, Step *s);  \
+  int run_##name(Run *r, const Step *s)
+
+DECLARE_VERB(bind);
+DECLARE_VERB(tmpfs);
+DECLARE_VERB(proc);
+DECLARE_VERB(dev);
+DECLARE_VERB(remount);
+DECLARE_VERB(propagation);
+DECLARE_VERB(pivot);
+DECLARE_VERB(mkdir);
+DECLARE_VERB(symlink);
+DECLARE_VERB(file);
+DECLARE_VERB(overlay);
+DECLARE_VERB(namespaces);
+DECLARE_VERB(hostname);
+DECLARE_VERB(loopback);
+DECLARE_VERB(time);
+DECLARE_VERB(ids);
+DECLARE_VERB(chdir);
+DECLARE_VERB(umask);
+DECLARE_VERB(capabilities);
+DECLARE_VERB(no_new_privileges);
+DECLARE_VERB(fds);
+DECLARE_VERB(exec);
+
+#endif

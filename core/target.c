@@ -1,0 +1,102 @@
+/*
+** Paths of the new world. Every walk goes through openat2(RESOLVE_IN_ROOT): a symbolic link, absolute or not, resolves
+** inside the new root, so no step can touch the caller's tree through one (CVE-2021-30465, CVE-2026-87766 class).
+*/
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "step.h"
+
+enum { TRIES = 32 };
+
+/* openat2 may answer EAGAIN when a rename happens anywhere meanwhile (openat2(2)): a bounded retry is right. */
+static int open_in(int root, const char *path, int flags)
+{
+  struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC),
+                         .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+  long fd = -1;
+
+  for (int i = 0; i < TRIES; i++) {
+    fd = syscall(SYS_openat2, root, path, &how, sizeof how);
+    if (fd >= 0 || errno != EAGAIN) break;
+  }
+  return (int)fd;
+}
+
+/* Before there is a new root, and in a direct call, "inside" is the process's own root. */
+int target_open(Run *r, const char *target, int flags)
+{
+  if (r->root >= 0) return open_in(r->root, target, flags);
+  return open(target, flags | O_CLOEXEC);
+}
+
+/* A directory for every prefix of path that has none; returns the last one. */
+static int make_path(Run *r, const char *path, unsigned mode)
+{
+  char prefix[4096];
+  size_t len = strlen(path), at = 0;
+  int parent = target_open(r, "/", O_PATH | O_DIRECTORY);
+
+  memcpy(prefix, path, len + 1);
+  while (parent >= 0 && at < len) {
+    size_t part = strcspn(prefix + at + 1, "/");
+    char *name = prefix + at + 1, after = name[part];
+    int next;
+
+    name[part] = '\0';
+    next = target_open(r, prefix, O_PATH | O_DIRECTORY);
+    if (next < 0 && errno == ENOENT) {
+      if (mkdirat(parent, name, after ? 0755 : mode) == 0)
+        next = target_open(r, prefix, O_PATH | O_DIRECTORY);
+      else if (errno == EEXIST) /* a symbolic link that leads nowhere */
+        errno = ENOENT;
+    }
+    close(parent);
+    parent = next;
+    name[part] = after;
+    at += part + 1;
+  }
+  return parent;
+}
+
+int target_directory(Run *r, const char *target, unsigned mode)
+{
+  int fd = target_open(r, target, O_PATH | O_DIRECTORY);
+
+  if (fd >= 0 || errno != ENOENT) return fd;
+  return make_path(r, target, mode);
+}
+
+/* The directory that holds target, made when missing; name is target's last part. */
+int target_parent(Run *r, const char *target, const char **name)
+{
+  char parent[4096];
+  size_t len = (size_t)(strrchr(target, '/') - target);
+
+  *name = target + len + 1;
+  if (len == 0) return target_open(r, "/", O_PATH | O_DIRECTORY);
+  memcpy(parent, target, len);
+  parent[len] = '\0';
+  return target_directory(r, parent, 0755);
+}
+
+/* Something to mount a file on: what is there, or a new empty file. */
+int target_file(Run *r, const char *target)
+{
+  const char *name;
+  int parent, fd = target_open(r, target, O_PATH);
+
+  if (fd >= 0 || errno != ENOENT) return fd;
+  parent = target_parent(r, target, &name);
+  if (parent < 0) return -1;
+  fd = openat(parent, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+  if (fd < 0 && errno == EEXIST) errno = ENOENT; /* a symbolic link that leads nowhere */
+  close(parent);
+  return fd;
+}

@@ -1,0 +1,96 @@
+/* The table of verbs: this is the list that errors, docs and direct calls share. */
+#define _GNU_SOURCE
+#include <string.h>
+
+#include "step.h"
+
+#define FIELDS(...) (const char *const[]){__VA_ARGS__, NULL}
+#define NO_FIELDS (const char *const[]){NULL}
+
+const Verb verbs[] = {
+  {"namespaces", NO_FIELDS, check_namespaces, run_namespaces, true},
+  {"ids", FIELDS("uid", "gid"), check_ids, run_ids, true},
+  {"propagation", FIELDS("target", "mode"), check_propagation, run_propagation, true},
+  {"bind",
+   FIELDS("source", "target", "read_only", "setuid", "devices", "executable", "recursive",
+          "optional"),
+   check_bind, run_bind, true},
+  {"tmpfs",
+   FIELDS("target", "size", "mode", "read_only", "setuid", "devices", "executable"),
+   check_tmpfs, run_tmpfs, true},
+  {"proc", FIELDS("target", "read_only"), check_proc, run_proc, true},
+  {"dev", FIELDS("target"), check_dev, run_dev, true},
+  {"overlay",
+   FIELDS("target", "lower", "upper", "work", "tmpfs_upper", "options", "read_only", "legacy"),
+   check_overlay, run_overlay, true},
+  {"remount", FIELDS("target", "read_only", "recursive"), check_remount, run_remount, true},
+  {"mkdir", FIELDS("target", "mode"), check_mkdir, run_mkdir, true},
+  {"symlink", FIELDS("target", "text"), check_symlink, run_symlink, true},
+  {"file", FIELDS("target", "text", "mode"), check_file, run_file, true},
+  {"pivot", NO_FIELDS, check_pivot, run_pivot, false},
+  {"hostname", FIELDS("name"), check_hostname, run_hostname, true},
+  {"loopback", NO_FIELDS, check_loopback, run_loopback, true},
+  {"time", FIELDS("monotonic", "boottime"), check_time, run_time, true},
+  {"chdir", FIELDS("target"), check_chdir, run_chdir, true},
+  {"umask", FIELDS("mode"), check_umask, run_umask, true},
+  {"capabilities", FIELDS("keep"), check_capabilities, run_capabilities, true},
+  {"no_new_privileges", NO_FIELDS, check_no_new_privileges, run_no_new_privileges, true},
+  {"fds", FIELDS("map"), check_fds, run_fds, false},
+  {"exec", FIELDS("argv", "env", "path", "session", "init"), check_exec, run_exec, false},
+  {NULL, NULL, NULL, NULL, false},
+};
+
+const Verb *verb_find(const char *name)
+{
+  for (const Verb *v = verbs; v->name; v++)
+    if (strcmp(v->name, name) == 0) return v;
+  return NULL;
+}
+
+/* core.bind{source = ..., target = ...}: one step in the current process -> true | nil, message, errno, details */
+static int call_verb(lua_State *L)
+{
+  const Verb *verb = lua_touserdata(L, lua_upvalueindex(1));
+  Report report = {.step = 0};
+  Run run = {.direct = true, .root = -1, .init = -1, .status = -1, .parent = -1, .sync = -1,
+             .sync_peer = -1, .report = &report};
+  Check c = {.L = L};
+  Step s;
+
+  if (lua_gettop(L) == 0) lua_newtable(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_newtable(L);
+  c.keep = 2;
+  check_step(&c, 1, &s, verb);
+  if (verb->run(&run, &s) < 0) return push_report(L, &s, &report);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* verbs() -> {name = {field, ...}, ...}: what completion and docs need */
+static int list_verbs(lua_State *L)
+{
+  lua_newtable(L);
+  for (const Verb *v = verbs; v->name; v++) {
+    lua_newtable(L);
+    for (int i = 0; v->fields[i]; i++) {
+      lua_pushstring(L, v->fields[i]);
+      lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, v->name);
+  }
+  return 1;
+}
+
+void open_verbs(lua_State *L)
+{
+  for (const Verb *v = verbs; v->name; v++) {
+    if (!v->direct) continue;
+    lua_pushlightuserdata(L, (void *)(uintptr_t)v);
+    lua_pushcclosure(L, call_verb, 1);
+    lua_setfield(L, -2, v->name);
+  }
+  lua_pushcfunction(L, list_verbs);
+  lua_setfield(L, -2, "verbs");
+}
