@@ -1,0 +1,98 @@
+--- `moonsand vars RECIPE [NAME]`: the variables of a recipe, and where their values come from.
+local fault = require "moonsand.fault"
+local project = require "moonsand.cli.project"
+
+local M = {}
+
+---@param parser table
+function M.define(parser)
+  parser:description "Show the variables of a recipe, or the value of one."
+  parser:argument("recipe"):description("its name, or its file")
+  parser:argument("name"):args("?"):description("a variable, or VARIABLE[flag]")
+  parser:flag("--raw"):description("the text before its references are replaced")
+  parser:flag("--where"):description("every place that had a part in it, the last one first")
+  parser:flag("--json"):description("as JSON")
+end
+
+--- One entry: what there is to say of a variable.
+local function entry(data, name, args)
+  local variable, flag = name:match("^([^%[]+)%[([^%]]+)%]$")
+  local value
+  if flag then
+    value = data:flag(variable, flag)
+  elseif args.raw then
+    value = data:raw(name)
+  else
+    value = data:get(name)
+  end
+  return {name = name, value = value, where = args.where and data:where(variable or name) or nil}
+end
+
+local function unknown(data, name, recipe)
+  local near = fault.nearest(name, data:names())
+  fault.throw("usage", ("recipe '%s' has no variable '%s'"):format(recipe.name, name), {
+    hint = near and ("did you mean '%s'?"):format(near) or "moonsand vars " .. recipe.name,
+  })
+end
+
+--- "recipes/zlib.bb:12     += -pipe", the last one first, the places in one column.
+local function history(where)
+  local places, width = {}, 0
+  for i, step in ipairs(where) do
+    places[i] = ("%s:%d"):format(step.file or "?", step.line or 0)
+    width = math.max(width, #places[i])
+  end
+  local lines = {}
+  for i = #where, 1, -1 do
+    local text = tostring(where[i].text or ""):gsub("\n", "\\n")
+    lines[#lines + 1] = ("%s  %s %s\n"):format(places[i] .. (" "):rep(width - #places[i]),
+      where[i].operator or "=", text)
+  end
+  return table.concat(lines)
+end
+
+local function show_json(ui, value)
+  local json = require "dkjson"
+  ui:print(json.encode(value, {
+    indent = true, keyorder = {"name", "value", "where", "operator", "text", "file", "line"},
+  }), "\n")
+end
+
+local function show_one(ui, item, args)
+  if args.json then return show_json(ui, item) end
+  if not args.where then return ui:print(item.value, "\n") end
+  ui:print(history(item.where))
+end
+
+local function show_all(ui, items, args)
+  if args.json then return show_json(ui, items) end
+  for _, item in ipairs(items) do
+    ui:print(("%s=\"%s\"\n"):format(item.name, (item.value:gsub('["\\]', "\\%0"))))
+    if args.where then ui:print((history(item.where):gsub("[^\n]+", "  %0"))) end
+  end
+end
+
+---@param args table
+---@param ui moonsand.Interface
+---@return integer code
+function M.run(args, ui)
+  local recipe = project.recipe(project.configure(ui), args.recipe)
+  local data = recipe.data
+  if args.name then
+    local item = entry(data, args.name, args)
+    if item.value == nil then unknown(data, args.name, recipe) end
+    show_one(ui, item, args)
+    return 0
+  end
+  local items = {}
+  for _, name in ipairs(data:names()) do
+    if not data:flag(name, "func") then
+      local item = entry(data, name, args)
+      if item.value ~= nil then items[#items + 1] = item end
+    end
+  end
+  show_all(ui, items, args)
+  return 0
+end
+
+return M
