@@ -1,0 +1,101 @@
+--- Who this host is, as far as a task's result depends on it: the installed packages, the C
+--- library, the compiler, the architecture. No host name, no user, no time.
+local core = require "moonsand.core"
+local order = require "moonsand.order"
+
+local M = {}
+
+-- e_machine of the ELF header: what the programs of this host are made for.
+local machines = {
+  [3] = "i686", [20] = "powerpc", [21] = "powerpc64", [22] = "s390x", [40] = "arm",
+  [62] = "x86_64", [183] = "aarch64", [243] = "riscv64", [258] = "loongarch64",
+}
+
+local function read(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+--- Architecture of a program, by its ELF header.
+---@param path string
+---@return string  "x86_64", "aarch64", ...; "unknown" when it is no ELF file
+function M.architecture(path)
+  local file = io.open(path, "rb")
+  local header = file and file:read(20) or ""
+  if file then file:close() end
+  if #header < 20 or header:sub(1, 4) ~= "\127ELF" then return "unknown" end
+  local little = header:byte(6) == 1
+  local machine = string.unpack(little and "<I2" or ">I2", header, 19)
+  return machines[machine] or ("machine-%d"):format(machine)
+end
+
+--- The installed packages of a dpkg status file, one "name architecture version" a line, sorted.
+---@param status string   the text of the file
+---@return string
+function M.packages(status)
+  local lines = {}
+  for paragraph in (status .. "\n\n"):gmatch "(.-)\n\n" do
+    local text = "\n" .. paragraph
+    if text:find("\nStatus: [^\n]* installed\n") or text:find("\nStatus: [^\n]* installed$") then
+      lines[#lines + 1] = ("%s %s %s"):format(text:match "\nPackage: ([^\n]*)" or "?",
+        text:match "\nArchitecture: ([^\n]*)" or "?", text:match "\nVersion: ([^\n]*)" or "?")
+    end
+  end
+  table.sort(lines)
+  return table.concat(lines, "\n")
+end
+
+local function digest(path)
+  local real = core.realpath(path)
+  return real and core.sha256_file(real) or nil
+end
+
+local function first_digest(paths)
+  for _, path in ipairs(paths) do
+    local hex = digest(path)
+    if hex then return hex end
+  end
+  return "none"
+end
+
+local function package_digest(root)
+  local status = read(root .. "/var/lib/dpkg/status")
+  if status then return "dpkg " .. core.sha256(M.packages(status)) end
+  for _, path in ipairs {"/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite"} do
+    local hex = digest(root .. path)
+    if hex then return "rpm " .. hex end
+  end
+  return "none"
+end
+
+--- The identity of the host whose root is at `root`, as sorted names and values.
+---@param root? string   "" unless given: specs pass a tree of their own
+---@return table<string, string>
+function M.identity(root)
+  root = root or ""
+  local arch = M.architecture(root == "" and "/proc/self/exe" or root .. "/usr/bin/gcc")
+  local libc, multiarch = {}, "/lib/" .. arch .. "-linux-gnu"
+  for _, directory in ipairs {multiarch, "/usr/lib64", "/lib64", "/usr/lib"} do
+    libc[#libc + 1] = root .. directory .. "/libc.so.6"
+  end
+  return {
+    architecture = arch,
+    compiler = first_digest {root .. "/usr/bin/gcc", root .. "/usr/bin/cc"},
+    libc = first_digest(libc),
+    packages = package_digest(root),
+  }
+end
+
+--- One line that names the identity, for a record or a screen.
+---@param identity table<string, string>
+---@return string
+function M.describe(identity)
+  local parts = {}
+  for name, value in order.sorted(identity) do parts[#parts + 1] = name .. "=" .. value end
+  return table.concat(parts, " ")
+end
+
+return M

@@ -1,0 +1,241 @@
+--- What a task's result depends on, as a text: one line an entry, sorted, its parts split by tabs.
+--- The key of a task is the SHA-256 of that text, and the difference of two texts is the answer to
+--- "why did it run again". No host path, time, user or job count is in it.
+local core = require "moonsand.core"
+local order = require "moonsand.order"
+local recipes = require "moonsand.recipe"
+local sources = require "moonsand.build.source"
+
+local M = {}
+
+-- Raise it when the meaning of an entry changes: all earlier results are then unknown.
+local FORMAT <const> = "moonsand signature 1"
+
+-- Flags of a task that change what it does. Dependency flags are in the inputs, not here.
+local task_flags = {
+  "builtin", "cleandirs", "collect", "dirs", "noexec", "postfuncs", "prefuncs", "sources", "umask",
+}
+
+local escapes = {["\\"] = "\\\\", ["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ["\0"] = "\\0"}
+local plain = {["\\"] = "\\", n = "\n", t = "\t", r = "\r", ["0"] = "\0"}
+
+local function escape(text)
+  return (text:gsub("[\\\n\t\r%z]", escapes))
+end
+
+local function unescape(text)
+  return (text:gsub("\\(.)", plain))
+end
+
+---@class moonsand.build.Signature
+local Signature = {__name = "moonsand.build.Signature"}
+Signature.__index = Signature
+
+--- Add an entry. The three parts may hold anything: separators in them are escaped.
+---@param kind string    "variable", "function", "flag", "source", "input", ...
+---@param name string
+---@param value string
+function Signature:add(kind, name, value)
+  self[#self + 1] = ("%s\t%s\t%s"):format(escape(kind), escape(name), escape(value))
+end
+
+--- A copy that can grow on its own: both keys of a task begin with the same entries.
+---@return moonsand.build.Signature
+function Signature:copy()
+  return setmetatable(table.move(self, 1, #self, 1, {}), Signature)
+end
+
+--- The canonical text.
+---@return string
+function Signature:text()
+  local lines = table.move(self, 1, #self, 1, {})
+  table.sort(lines)
+  return FORMAT .. "\n" .. table.concat(lines, "\n") .. "\n"
+end
+
+--- The key: SHA-256 of the text.
+---@return string key
+---@return string text
+function Signature:key()
+  local text = self:text()
+  return core.sha256(text), text
+end
+
+---@return moonsand.build.Signature
+function M.new()
+  return setmetatable({}, Signature)
+end
+
+--- The entries of a canonical text: "kind\tname" (escaped) -> value.
+---@param text string
+---@return table<string, string>
+function M.parse(text)
+  local entries = {}
+  for line in text:gmatch "[^\n]+" do
+    local name, value = line:match "^([^\t]*\t[^\t]*)\t([^\t]*)$"
+    if name then entries[name] = unescape(value) end
+  end
+  return entries
+end
+
+---@class moonsand.build.Difference
+---@field kind string
+---@field name string
+---@field old? string   nil: it was not there
+---@field new? string   nil: it is gone
+
+--- What differs between two texts, sorted by kind and name.
+---@param old string
+---@param new string
+---@return moonsand.build.Difference[]
+---@return integer same   how many entries are equal
+function M.difference(old, new)
+  local before, after, all, list, same = M.parse(old), M.parse(new), {}, {}, 0
+  for name in pairs(before) do all[name] = true end
+  for name in pairs(after) do all[name] = true end
+  for name in order.sorted(all) do
+    if before[name] == after[name] then
+      same = same + 1
+    else
+      local kind, label = name:match "^([^\t]*)\t(.*)$"
+      list[#list + 1] = {
+        kind = unescape(kind), name = unescape(label), old = before[name], new = after[name],
+      }
+    end
+  end
+  return list, same
+end
+
+local function words(text)
+  local set = {}
+  for word in (text or ""):gmatch "%S+" do set[word] = true end
+  return set
+end
+
+-- Names in ${}, function calls, exports: the closure over what the recipe reader reports.
+local function closure(d, roots, ignored)
+  local seen, queue = {}, {}
+  local function put(name)
+    if not seen[name] and not ignored[name] then
+      seen[name] = true
+      queue[#queue + 1] = name
+    end
+  end
+  for _, name in ipairs(roots) do put(name) end
+  while #queue > 0 do
+    local name = table.remove(queue)
+    for _, other in ipairs(recipes.references(d, name)) do put(other) end
+  end
+  return order.keys(seen)
+end
+
+-- Directories of the metadata have another name in every clone; what lies in them is hashed itself.
+local function portable(text, directories)
+  for _, directory in ipairs(directories) do
+    text = text:gsub(directory.pattern, directory.replacement)
+  end
+  return text
+end
+
+--- How to spell host directories in a signature: longest first, each with a name of its own.
+---@param list table<string, string>   name -> directory
+---@return table[]
+function M.directories(list)
+  local result = {}
+  for name, path in order.sorted(list) do
+    if #path > 1 then
+      result[#result + 1] = {
+        size = #path, pattern = path:gsub("%p", "%%%0"), replacement = ("<%s>"):format(name),
+      }
+    end
+  end
+  table.sort(result, function(a, b)
+    if a.size ~= b.size then return a.size > b.size end
+    return a.replacement < b.replacement
+  end)
+  return result
+end
+
+local function add_variables(signature, node, context)
+  local d = node.recipe.data
+  local ignored = words(d:get "BB_BASEHASH_IGNORE_VARS")
+  local roots = {node.task}
+  for _, flag in ipairs {"prefuncs", "postfuncs"} do
+    for name in pairs(words(d:flag(node.task, flag))) do roots[#roots + 1] = name end
+  end
+  table.sort(roots)
+  for _, name in ipairs(closure(d, roots, ignored)) do
+    local kind = d:flag(name, "func") and "function" or "variable"
+    local value = d:flag(name, "vardepvalue") or d:raw(name)
+    if value then signature:add(kind, name, portable(value, context.directories)) end
+    if d:flag(name, "export") then signature:add("export", name, "1") end
+  end
+end
+
+local function add_sources(signature, node)
+  local recipe = node.recipe
+  local kinds = recipe.data:flag(node.task, "sources")
+  if kinds then
+    for i, source in ipairs(sources.select(node.sources, kinds)) do
+      signature:add("source", ("%s %s"):format(source.how, source.file), source.sha256)
+      signature:add("order", source.file, tostring(i))
+    end
+    signature:add("listing", kinds, sources.listing(sources.select(node.sources, kinds)))
+  end
+  if recipe.data:flag(node.task, "builtin") == "fetch" then
+    for _, source in ipairs(node.sources) do
+      if source.scheme ~= "file" then
+        signature:add("fetch", source.file, source.url .. " " .. source.sha256)
+      end
+    end
+  end
+end
+
+---@class moonsand.build.SignatureContext
+---@field layout string                    version of the sandbox that tasks run in
+---@field host table<string, string>       identity of the host whose /usr the task sees
+---@field directories table[]              from `directories`
+
+--- The entries that both keys of a task begin with.
+---@param node moonsand.build.Node          with `sources`, the recipe's source list
+---@param context moonsand.build.SignatureContext
+---@return moonsand.build.Signature
+function M.base(node, context)
+  local signature, d = M.new(), node.recipe.data
+  signature:add("task", "name", node.name)
+  signature:add("layout", "sandbox", context.layout)
+  if d:get "MOONSAND_EPOCH" then signature:add("layout", "epoch", d:get "MOONSAND_EPOCH") end
+  for name, value in order.sorted(context.host) do signature:add("host", name, value) end
+  for _, flag in ipairs(task_flags) do
+    local value = d:flag(node.task, flag)
+    if value and value ~= "" then signature:add("flag", flag, value) end
+  end
+  add_variables(signature, node, context)
+  add_sources(signature, node)
+  return signature
+end
+
+--- The intent key: instead of what the dependencies made, what they are going to be made from.
+---@param base moonsand.build.Signature
+---@param node moonsand.build.Node
+---@param keys table<moonsand.build.Node, string>   intent keys of what the node needs
+---@return string key
+---@return string text
+function M.intent(base, node, keys)
+  local signature = base:copy()
+  for _, edge in ipairs(node.needs) do signature:add("input", edge.node.name, keys[edge.node]) end
+  return signature:key()
+end
+
+--- The action key: the digest of every layer that is mounted, and where.
+---@param base moonsand.build.Signature
+---@param inputs {place: string, digest: string}[]
+---@return string key
+---@return string text
+function M.action(base, inputs)
+  local signature = base:copy()
+  for _, input in ipairs(inputs) do signature:add("input", input.place, input.digest) end
+  return signature:key()
+end
+
+return M

@@ -1,0 +1,81 @@
+# The tasks of every recipe, and the two that never change: unpack and patch.
+
+addtask fetch
+addtask unpack after do_fetch
+addtask patch after do_unpack
+addtask configure after do_patch
+addtask compile after do_configure
+addtask install after do_compile
+addtask populate_sysroot after do_install
+addtask build after do_populate_sysroot
+
+# Fetching and collecting are moonsand's own work; there is no script.
+do_fetch[builtin] = "fetch"
+do_fetch[network] = "1"
+
+# [sources]: which files of SRC_URI the task sees, read-only, below /run/moonsand/sources.
+do_unpack[sources] = "archive file"
+do_unpack[dirs] = "${WORKDIR}"
+do_unpack() {
+    mkdir -p "${S}"
+    while IFS="$(printf '\t')" read -r how file directory strip; do
+        case "$how" in
+        archive) unpack_archive "/run/moonsand/sources/$file" "${S}/$directory" ;;
+        file) cp "/run/moonsand/sources/$file" "${WORKDIR}/$file" ;;
+        esac
+    done < /run/moonsand/sources.list
+}
+
+# The one directory at the top of an archive is dropped, whatever its name.
+unpack_archive() {
+    echo "unpacking ${1##*/}"
+    room="${WORKDIR}/.unpack"
+    mkdir -p "$room" "$2"
+    tar -x --no-same-owner --no-same-permissions -f "$1" -C "$room"
+    inner="$room/$(ls -A "$room")"
+    if [ ! -d "$inner" ]; then
+        inner="$room"
+    fi
+    if rmdir "$2" 2>/dev/null; then
+        mv "$inner" "$2"
+    else
+        cp -a "$inner/." "$2/"
+    fi
+    rm -rf "$room"
+}
+
+do_patch[sources] = "patch"
+do_patch[dirs] = "${S}"
+do_patch() {
+    while IFS="$(printf '\t')" read -r how file directory strip; do
+        echo "applying $file"
+        patch -d "${S}/$directory" -p"$strip" -i "/run/moonsand/sources/$file"
+    done < /run/moonsand/sources.list
+}
+
+do_configure[deptask] = "do_populate_sysroot"
+do_configure[dirs] = "${B}"
+do_configure() {
+    :
+}
+
+do_compile[dirs] = "${B}"
+do_compile() {
+    oe_runmake
+}
+
+do_install[dirs] = "${D} ${B}"
+do_install[collect] = "outputs"
+do_install() {
+    oe_runmake install DESTDIR="${D}"
+}
+
+# [collect]: the tree that is taken out of /work when the task has ended.
+do_populate_sysroot[builtin] = "collect"
+do_populate_sysroot[collect] = "sysroot"
+
+do_build[noexec] = "1"
+
+oe_runmake() {
+    make ${PARALLEL_MAKE} ${EXTRA_OEMAKE} "$@"
+}

@@ -1,0 +1,2 @@
+# Software that has a Makefile and is built where its source lies.
+B = "${S}"

@@ -1,0 +1,132 @@
+local fault = require "moonsand.fault"
+local graph = require "moonsand.build.graph"
+local plain_recipe = require "spec.support.plain_recipe"
+
+local chain = {
+  {"do_fetch"}, {"do_compile", after = {"do_fetch"}, deptask = "do_install"},
+  {"do_install", after = {"do_compile"}}, {"do_build", after = {"do_install"}},
+}
+
+local function world(specs)
+  local recipes, names = {}, {}
+  for _, spec in ipairs(specs) do
+    spec.tasks = spec.tasks or chain
+    local recipe = plain_recipe(spec)
+    for _, name in ipairs(recipe.provides) do
+      recipes[name] = recipe
+      names[#names + 1] = name
+    end
+  end
+  return graph.new {
+    find = function(name) return recipes[name] end, names = function() return names end,
+    provided = specs.provided,
+  }
+end
+
+local function names(nodes)
+  local list = {}
+  for i, node in ipairs(nodes) do list[i] = node.name end
+  return table.concat(list, " ")
+end
+
+local function refused(action, ...)
+  local ok, problem = pcall(action, ...)
+  assert.is_false(ok)
+  assert.is_true(fault.is(problem), tostring(problem))
+  return problem
+end
+
+describe("the task graph", function()
+  it("holds only what the request needs, dependencies first", function()
+    local order = world({{name = "a"}, {name = "b"}}):plan {"a:compile"}
+    assert.are.equal("a:fetch a:compile", names(order))
+  end)
+
+  it("takes the default task when the target names none", function()
+    local order, wanted = world({{name = "a"}}):plan {"a"}
+    assert.are.equal("a:fetch a:compile a:install a:build", names(order))
+    assert.are.equal("a:build", wanted[1].name)
+  end)
+
+  it("accepts 'do_compile' and 'compile' as the same task", function()
+    local g = world {{name = "a"}}
+    assert.are.equal(names(g:plan {"a:compile"}), names(g:plan {"a:do_compile"}))
+  end)
+
+  it("follows [deptask] over DEPENDS", function()
+    local order = world({{name = "a", depends = {"b"}}, {name = "b"}}):plan {"a:compile"}
+    assert.are.equal("a:fetch b:fetch b:compile b:install a:compile", names(order))
+  end)
+
+  it("does not wait for a provider that lacks the task of [deptask]", function()
+    local order = world({
+      {name = "a", depends = {"b"}}, {name = "b", tasks = {{"do_fetch"}}},
+    }):plan {"a:compile"}
+    assert.are.equal("a:fetch a:compile", names(order))
+  end)
+
+  it("follows the flag [depends]", function()
+    local order = world({
+      {name = "a", tasks = {{"do_image", depends = "b:do_fetch"}}}, {name = "b"},
+    }):plan {"a:image"}
+    assert.are.equal("b:fetch a:image", names(order))
+  end)
+
+  it("leaves out names that the host provides", function()
+    local order = world({{name = "a", depends = {"gcc"}}, provided = {"gcc"}}):plan {"a:compile"}
+    assert.are.equal("a:fetch a:compile", names(order))
+  end)
+
+  it("weighs a task by everything that waits for it", function()
+    local order = world({{name = "a"}}):plan {"a:install"}
+    local weights = {}
+    for i, node in ipairs(order) do weights[i] = node.weight end
+    assert.are.same({12, 11, 10}, weights)
+  end)
+
+  it("names the statement that asks for a name which nothing provides", function()
+    local g = world {{
+      name = "a", depends = {"zlip"},
+      places = {DEPENDS = {{text = "zlip", file = "a.bb", line = 3}}},
+    }, {name = "zlib"}}
+    local problem = refused(g.plan, g, {"a"})
+    assert.are.equal("graph", problem.kind)
+    assert.are.equal("a.bb:3", problem.where)
+    assert.are.equal("nothing provides 'zlip', which 'a' depends on", problem.message)
+    assert.are.equal("did you mean 'zlib'?", problem.hint)
+  end)
+
+  it("names the nearest task when a target's task does not exist", function()
+    local g = world {{name = "a"}}
+    local problem = refused(g.plan, g, {"a:compil"})
+    assert.are.equal("'a' has no task 'do_compil'", problem.message)
+    assert.are.equal("did you mean 'a:compile'?", problem.hint)
+  end)
+
+  it("refuses a [depends] word without a task", function()
+    local g = world {{name = "a", tasks = {{"do_image", depends = "b"}}}, {name = "b"}}
+    assert.matches("names no task", refused(g.plan, g, {"a:image"}).message)
+  end)
+
+  it("refuses a [depends] word whose task does not exist", function()
+    local g = world {{name = "a", tasks = {{"do_image", depends = "b:do_nothing"}}}, {name = "b"}}
+    assert.matches("'b' has no task 'do_nothing'", refused(g.plan, g, {"a:image"}).message)
+  end)
+
+  it("prints a loop between recipes with the place of each step", function()
+    local g = world {
+      {name = "a", depends = {"b"}, places = {DEPENDS = {{text = "b", file = "a.bb", line = 1}}}},
+      {name = "b", depends = {"a"}, places = {DEPENDS = {{text = "a", file = "b.bb", line = 2}}}},
+    }
+    local problem = refused(g.plan, g, {"a:compile"})
+    assert.matches("a:compile %-> b:install %-> b:compile %-> a:install %-> a:compile",
+      problem.message)
+    assert.matches("a:compile needs b:install %(a.bb:1%)", problem.hint)
+    assert.matches("b:compile needs a:install %(b.bb:2%)", problem.hint)
+  end)
+
+  it("refuses a flag that it does not follow yet", function()
+    local g = world {{name = "a", tasks = {{"do_image", recrdeptask = "do_build"}}}}
+    assert.matches("%[recrdeptask%]", refused(g.plan, g, {"a:image"}).message)
+  end)
+end)
