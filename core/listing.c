@@ -94,6 +94,20 @@ int listing_push(lua_State *L, int fd)
   return 0;
 }
 
+int listing_sorted(lua_State *L)
+{
+  lua_Integer count = luaL_len(L, 1);
+
+  lua_settop(L, 1);
+  lua_createtable(L, (int)count, 0);
+  for (lua_Integer i = 1; i <= count; i++) {
+    luaL_argcheck(L, lua_rawgeti(L, 1, i) == LUA_TSTRING, 1, "not an array of strings");
+    lua_rawseti(L, 2, i);
+  }
+  sort_names(L, count);
+  return 1;
+}
+
 static const luaL_Reg listing_meta[] = {
   {"__gc", listing_close},
   {NULL, NULL},

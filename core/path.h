@@ -14,6 +14,7 @@ int path_open_below(int dirfd, const char *name, int flags);
 /* listing.c: push the names in an open directory, in byte order, without . and ..; 0, or -1 with
    errno. The fd stays open. listing_open makes the metatable that it needs. */
 int listing_push(lua_State *L, int fd);
+int listing_sorted(lua_State *L);
 void listing_open(lua_State *L);
 
 /* fs.c: "file", "directory", "symlink", ... */

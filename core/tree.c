@@ -421,6 +421,7 @@ static int tree_copy(lua_State *L)
 static const luaL_Reg functions[] = {
   {"list", tree_list},
   {"copy", tree_copy},
+  {"sorted", listing_sorted}, /* sorted(names) -> a new array in byte order, whatever the locale */
   {NULL, NULL},
 };
 
