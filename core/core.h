@@ -14,7 +14,6 @@
 void open_fd(lua_State *L);
 void open_fs(lua_State *L);
 void open_hash(lua_State *L);
-void open_tree(lua_State *L);
 void open_trees(lua_State *L); /* tree.c; open_tree is a system call */
 void open_poll(lua_State *L);
 void open_process(lua_State *L);
