@@ -1,4 +1,5 @@
-/* Privileges given up for good: capabilities, no_new_privs; and the small attributes of a process. */
+/* Privileges given up for good: capabilities, no_new_privs; and the small attributes of a
+   process. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/capability.h>
@@ -42,7 +43,8 @@ static int raise_ambient(uint64_t keep)
   return 0;
 }
 
-/* Uid 0 inside means nothing (SECBIT_NOROOT, locked); what is kept survives execve as ambient (capabilities(7)). */
+/* Uid 0 inside means nothing (SECBIT_NOROOT, locked); what is kept survives execve as ambient
+   (capabilities(7)). */
 int run_capabilities(Run *r, const Step *s)
 {
   unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS_LOCKED;

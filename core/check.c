@@ -1,4 +1,5 @@
-/* Tables to steps: names to numbers, unknown keys refused by name. Nothing here has an effect on the system. */
+/* Tables to steps: names to numbers, unknown keys refused by name. Nothing here has an effect on
+   the system. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

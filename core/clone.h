@@ -1,4 +1,5 @@
-/* clone3 with a stack of its own: glibc has no wrapper. The child calls fn(arg), which must not return. */
+/* clone3 with a stack of its own: glibc has no wrapper. The child calls fn(arg), which must not
+   return. */
 #ifndef MOONSAND_CLONE_H
 #define MOONSAND_CLONE_H
 

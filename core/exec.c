@@ -39,7 +39,8 @@ static size_t count_pairs(lua_State *L, int table)
   return n;
 }
 
-/* {"fds", map = {[0] = handle, [1] = handle, [7] = 3}}: inside number = fd of the caller. All others are closed. */
+/* {"fds", map = {[0] = handle, [1] = handle, [7] = 3}}: inside number = fd of the caller. All
+   others are closed. */
 void check_fds(Check *c, Step *s)
 {
   lua_State *L = c->L;
@@ -77,7 +78,8 @@ static bool is_target(const Step *fds, int fd)
   return false;
 }
 
-/* Sources that are in the way of a target first move above all targets; then numbers may overlap in any way. */
+/* Sources that are in the way of a target first move above all targets; then numbers may overlap
+   in any way. */
 static int apply_fds(Run *r, const Step *fds)
 {
   FdPair *pairs = (FdPair *)(uintptr_t)fds->fds.pairs; /* the child's to change: used once */
@@ -223,7 +225,8 @@ static char *put_decimal(char *end, int number)
   return end;
 }
 
-/* This process becomes pid 1: a sealed memfd of a few hundred instructions takes the place of the caller's memory. */
+/* This process becomes pid 1: a sealed memfd of a few hundred instructions takes the place of
+   the caller's memory. */
 static int become_init(Run *r, int program)
 {
   char pid[16], status[16], parent[16];
@@ -239,7 +242,8 @@ static int become_init(Run *r, int program)
   return stop(r, "execveat(moonsand-init)", NULL);
 }
 
-/* The program starts as a child that shares our memory until it executes, so its failure is in the report. */
+/* The program starts as a child that shares our memory until it executes, so its failure is in
+   the report. */
 int run_exec(Run *r, const Step *s)
 {
   struct clone_args args = {

@@ -1,4 +1,5 @@
-/* Directories, symbolic links and files of the new world: nothing of them is on the caller's disk. */
+/* Directories, symbolic links and files of the new world: nothing of them is on the caller's
+   disk. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

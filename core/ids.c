@@ -1,4 +1,5 @@
-/* Id maps (user_namespaces(7)). A map of one id is written by the child itself, ranges by the parent. */
+/* Id maps (user_namespaces(7)). A map of one id is written by the child itself, ranges by the
+   parent. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -104,7 +105,8 @@ static int write_own_map(Run *r, const char *path, const IdRange *range)
   return 0;
 }
 
-/* The parent has written the maps when the pipe says so; then this process takes the first ids of the map. */
+/* The parent has written the maps when the pipe says so; then this process takes the first ids
+   of the map. */
 static int take_ranges(Run *r, const Step *s)
 {
   char go = 0;

@@ -1,10 +1,13 @@
 /*
-** moonsand's pid 1: a program of its own without libc, so that a sandbox has no copy of the caller's memory.
-** It reaps, forwards the signals that come from outside, dies with its caller, and leaves nothing behind.
+** moonsand's pid 1: a program of its own without libc, so that a sandbox has no copy of the
+** caller's memory.
+** It reaps, forwards the signals that come from outside, dies with its caller, and leaves nothing
+** behind.
 **
 **   init PROGRAM-PID STATUS-FD CALLER-PIDFD
 **
-** All signals are blocked already: blocked ones reach a pid 1 without a handler (they are queued, signal(7)).
+** All signals are blocked already: blocked ones reach a pid 1 without a handler (they are queued,
+** signal(7)).
 */
 #include <asm/unistd.h>
 #include <linux/poll.h>
@@ -102,7 +105,8 @@ static void reap(long program, int to_caller)
     if (pid == program) finish(status, to_caller);
 }
 
-/* Signals from outside have no sender in this namespace; those from inside are not ours to pass on. */
+/* Signals from outside have no sender in this namespace; those from inside are not ours to pass
+   on. */
 static void forward(int signals, long program)
 {
   struct signalfd_siginfo info;

@@ -11,8 +11,10 @@
 #include "step.h"
 
 /*
-** Mount a detached tree on a target. "/" stacks it over the root of the namespace and makes it the new root: absolute
-** paths of this process go on to mean the caller's world, as a look-up does not cross what is mounted on its root.
+** Mount a detached tree on a target. "/" stacks it over the root of the namespace and makes it the
+** new root: absolute
+** paths of this process go on to mean the caller's world, as a look-up does not cross what is
+** mounted on its root.
 ** The mount's fd is closed, unless it becomes the new root.
 */
 int attach(Run *r, int mount, const char *target, bool directory)
@@ -63,7 +65,8 @@ void check_bind(Check *c, Step *s)
   s->optional = check_flag(c, "optional", false);
 }
 
-/* One recursive mount_setattr: a submount of the source is as read-only as the source (mount_setattr(2)). */
+/* One recursive mount_setattr: a submount of the source is as read-only as the source
+   (mount_setattr(2)). */
 int run_bind(Run *r, const Step *s)
 {
   struct mount_attr attr = {.attr_set = s->attributes, .propagation = MS_PRIVATE};
@@ -161,7 +164,8 @@ void check_dev(Check *c, Step *s)
   s->target = check_target(c, "target");
 }
 
-/* A node of the caller's /dev, as a bind: mknod is not allowed in a user namespace (user_namespaces(7)). */
+/* A node of the caller's /dev, as a bind: mknod is not allowed in a user namespace
+   (user_namespaces(7)). */
 static int bind_node(Run *r, int dev, const char *path)
 {
   const char *name = path + sizeof "/dev/" - 1;
@@ -196,7 +200,8 @@ static int fill_dev(Run *r, int dev)
   return 0;
 }
 
-/* Attached first and filled afterwards: mounting inside of a detached tree is refused by some kernels. */
+/* Attached first and filled afterwards: mounting inside of a detached tree is refused by some
+   kernels. */
 int run_dev(Run *r, const Step *s)
 {
   int keep, result,
@@ -211,7 +216,8 @@ int run_dev(Run *r, const Step *s)
   return result;
 }
 
-/* remount: change the attributes of what is mounted on target; true sets, false clears where the kernel allows it. */
+/* remount: change the attributes of what is mounted on target; true sets, false clears where the
+   kernel allows it. */
 void check_remount(Check *c, Step *s)
 {
   s->target = check_target(c, "target");
@@ -263,7 +269,8 @@ void check_pivot(Check *c, Step *s)
   (void)s;
 }
 
-/* pivot_root(".", ".") stacks the old root on the new one, so that no directory is needed for it (pivot_root(2)). */
+/* pivot_root(".", ".") stacks the old root on the new one, so that no directory is needed for it
+   (pivot_root(2)). */
 int run_pivot(Run *r, const Step *s)
 {
   (void)s;

@@ -38,7 +38,8 @@ void check_namespaces(Check *c, Step *s)
   for (; *names; names++) s->number |= namespace_flag(c, *names);
 }
 
-/* In a plan the namespaces are there already; in a direct call, the current process enters new ones. */
+/* In a plan the namespaces are there already; in a direct call, the current process enters new
+   ones. */
 int run_namespaces(Run *r, const Step *s)
 {
   if (!r->direct) return 0;
@@ -77,7 +78,8 @@ int run_loopback(Run *r, const Step *s)
   return result;
 }
 
-/* {"time", monotonic = S, boottime = S}: offsets are fixed before a process is in the namespace (time_namespaces(7)). */
+/* {"time", monotonic = S, boottime = S}: offsets are fixed before a process is in the namespace
+   (time_namespaces(7)). */
 void check_time(Check *c, Step *s)
 {
   lua_Integer monotonic = check_integer(c, "monotonic", -4000000000LL, 4000000000LL, 0);

@@ -1,6 +1,8 @@
 /*
-** Overlay mounts. A layer is one call of fsconfig("lowerdir+") (Linux 6.7): no string of paths to escape or to be cut off.
-** Older kernels get mount(2) with numbers of open directories, and a refusal instead of the kernel's silent cut.
+** Overlay mounts. A layer is one call of fsconfig("lowerdir+") (Linux 6.7): no string of paths to
+** escape or to be cut off.
+** Older kernels get mount(2) with numbers of open directories, and a refusal instead of the
+** kernel's silent cut.
 */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -60,7 +62,8 @@ void check_overlay(Check *c, Step *s)
   s->flag = check_flag(c, "legacy", kernel_before(6, 7));
 }
 
-/* A path as the kernel takes it: as a string up to 255 bytes, longer ones as an open directory (Linux 6.13). */
+/* A path as the kernel takes it: as a string up to 255 bytes, longer ones as an open directory
+   (Linux 6.13). */
 static int set_path(int fs, const char *key, const char *path)
 {
   int fd, err, result;
@@ -122,7 +125,8 @@ static size_t append_number(char *options, size_t used, int number)
   return append(options, used, digits + i + 1);
 }
 
-/* An open directory's number is its name relative to /proc/self/fd. The fd stays open until the child has executed. */
+/* An open directory's number is its name relative to /proc/self/fd. The fd stays open until the
+   child has executed. */
 static size_t append_directory(char *options, size_t used, const char *path)
 {
   int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -178,7 +182,8 @@ static int legacy_mount(Run *r, const Step *s)
   return chdir("/") < 0 ? stop(r, "chdir", "/") : 0;
 }
 
-/* The upper that vanishes: a tmpfs on the target, hidden by the overlay; its two directories are found by chdir. */
+/* The upper that vanishes: a tmpfs on the target, hidden by the overlay; its two directories are
+   found by chdir. */
 static int prepare_tmpfs_upper(Run *r, const Step *s)
 {
   Step tmpfs = {.verb = s->verb, .target = s->target, .text = "", .source = "0755",

@@ -1,4 +1,5 @@
-/* core.spawn(plan): the whole plan is checked before anything happens; then one child carries it out. */
+/* core.spawn(plan): the whole plan is checked before anything happens; then one child carries it
+   out. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,8 @@ static int write_init(int fd)
   return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 }
 
-/* The sealed memfd of our pid 1, made once: nothing inside a sandbox can write to it (CVE-2019-5736 class). */
+/* The sealed memfd of our pid 1, made once: nothing inside a sandbox can write to it
+   (CVE-2019-5736 class). */
 static int init_fd(lua_State *L)
 {
   Fd *h;

@@ -57,7 +57,8 @@ static int check_timeout(lua_State *L, int arg)
   return (int)ceil(seconds * 1000);
 }
 
-/* poll(list [, seconds]) -> {index, ...} of the ready entries; {} after the time, or a signal | nil, message, errno */
+/* poll(list [, seconds]) -> {index, ...} of the ready entries; {} after the time, or a signal |
+   nil, message, errno */
 static int core_poll(lua_State *L)
 {
   int timeout = check_timeout(L, 2);

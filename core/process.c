@@ -125,7 +125,8 @@ void signal_push(lua_State *L, int number)
   lua_pushfstring(L, "%d", number);
 }
 
-/* process:kill(name) -> true | nil, message, errno. Our pid 1 passes it on to the program; KILL ends everything. */
+/* process:kill(name) -> true | nil, message, errno. Our pid 1 passes it on to the program; KILL
+   ends everything. */
 static int process_send(lua_State *L)
 {
   Process *p = check_process(L);

@@ -14,7 +14,8 @@ int stop(Run *r, const char *call, const char *path)
   return -1;
 }
 
-/* The fs context keeps messages of the form "e overlay: text"; each read takes one. The errors are kept. */
+/* The fs context keeps messages of the form "e overlay: text"; each read takes one. The errors
+   are kept. */
 int stop_with_log(Run *r, int fs, const char *call, const char *path)
 {
   int err = errno;

@@ -1,6 +1,8 @@
 /*
-** One clone3 makes the child in all its namespaces. It shares our memory, and we sleep, until it has executed: so the
-** cost does not grow with the caller, and what went wrong is simply there to read. System calls only in the child.
+** One clone3 makes the child in all its namespaces. It shares our memory, and we sleep, until it
+** has executed: so the
+** cost does not grow with the caller, and what went wrong is simply there to read. System calls
+** only in the child.
 */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -53,7 +55,8 @@ static void child_main(void *data)
   _exit(125);
 }
 
-/* {"newuidmap", pid, inside, outside, count, ...}; the helpers check /etc/subuid themselves (newuidmap(1)). */
+/* {"newuidmap", pid, inside, outside, count, ...}; the helpers check /etc/subuid themselves
+   (newuidmap(1)). */
 static int run_helper(Run *r, const char *helper, int pid, const IdRange *ranges, size_t count)
 {
   char words[3 * 16 + 1][16], *argv[3 * 16 + 3];
@@ -114,7 +117,8 @@ static int map_ranges(Run *r, int pid, const Step *s)
   return run_helper(r, "newgidmap", pid, s->ids.gid, s->ids.gids);
 }
 
-/* The child waits in its ids step. `done` has an end only in the child: end of file means executed or dead. */
+/* The child waits in its ids step. `done` has an end only in the child: end of file means
+   executed or dead. */
 static void serve_ranges(Run *r, int pid, const Step *ranges, int go, int done)
 {
   char byte = 1;

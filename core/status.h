@@ -1,4 +1,5 @@
-/* What pid 1 of a sandbox tells its caller at the end. Shared by init.c, which has no libc, and process.c. */
+/* What pid 1 of a sandbox tells its caller at the end. Shared by init.c, which has no libc, and
+   process.c. */
 #ifndef MOONSAND_STATUS_H
 #define MOONSAND_STATUS_H
 

@@ -1,6 +1,8 @@
 /*
-** Paths of the new world. Every walk goes through openat2(RESOLVE_IN_ROOT): a symbolic link, absolute or not, resolves
-** inside the new root, so no step can touch the caller's tree through one (CVE-2021-30465, CVE-2026-87766 class).
+** Paths of the new world. Every walk goes through openat2(RESOLVE_IN_ROOT): a symbolic link,
+** absolute or not, resolves
+** inside the new root, so no step can touch the caller's tree through one (CVE-2021-30465,
+** CVE-2026-87766 class).
 */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,10 +17,11 @@
 
 enum { TRIES = 32 };
 
-/* openat2 may answer EAGAIN when a rename happens anywhere meanwhile (openat2(2)): a bounded retry is right. */
+/* openat2 may answer EAGAIN when a rename happens anywhere meanwhile (openat2(2)): a bounded
+   retry is right. */
 static int open_in(int root, const char *path, int flags)
 {
-  struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC),
+  struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
                          .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
   long fd = -1;
 

@@ -47,7 +47,8 @@ const Verb *verb_find(const char *name)
   return NULL;
 }
 
-/* core.bind{source = ..., target = ...}: one step in the current process -> true | nil, message, errno, details */
+/* core.bind{source = ..., target = ...}: one step in the current process -> true | nil, message,
+   errno, details */
 static int call_verb(lua_State *L)
 {
   const Verb *verb = lua_touserdata(L, lua_upvalueindex(1));

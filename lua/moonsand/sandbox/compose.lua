@@ -1,0 +1,145 @@
+--- From options to steps. Nothing here touches the system but for reading what the host's top looks
+--- like.
+local defaults = require "moonsand.sandbox.defaults"
+local ids = require "moonsand.sandbox.ids"
+local order = require "moonsand.order"
+local plan = require "moonsand.sandbox.plan"
+
+local M = {}
+
+local function overlay_step(entry)
+  if entry.read_only and #entry.lower == 1 then -- the kernel wants two lowers without an upper
+    return {"bind", source = entry.lower[1], target = entry.target}
+  end
+  local options = {"userxattr"}
+  if not entry.read_only then options[2] = "volatile" end
+  return {"overlay", target = entry.target, lower = entry.lower, upper = entry.upper,
+    work = entry.work, tmpfs_upper = not entry.upper and not entry.read_only,
+    read_only = entry.read_only, options = options}
+end
+
+local function bind_step(entry)
+  return {"bind", source = entry.source, target = entry.target,
+    read_only = entry.read_only ~= false, devices = entry.devices, optional = entry.optional}
+end
+
+local makers = {
+  {"overlays", overlay_step},
+  {"tmpfs", function(e) return {"tmpfs", target = e.target, size = e.size, mode = e.mode} end},
+  {"binds", bind_step},
+  {"dirs", function(e) return {"mkdir", target = e.target, mode = e.mode} end},
+  {"files", function(e) return {"file", target = e.target, text = e.text, mode = e.mode} end},
+  {"symlinks", function(e) return {"symlink", target = e.target, text = e.text} end},
+}
+
+--- The caller's mounts in their order: `order` first, then the kind, then the place in its list.
+local function own_steps(options)
+  local list = {}
+  for rank, maker in ipairs(makers) do
+    for i, entry in ipairs(options[maker[1]]) do
+      list[#list + 1] = {step = maker[2](entry), key = {entry.order or 0, rank, i}}
+    end
+  end
+  table.sort(list, function(a, b)
+    for k = 1, 3 do
+      if a.key[k] ~= b.key[k] then return a.key[k] < b.key[k] end
+    end
+    return false
+  end)
+  return list
+end
+
+--- What / starts from: an overlay that the caller puts there, a directory under a vanishing upper,
+--- or an empty tmpfs.
+local function root_step(options, own)
+  for i, item in ipairs(own) do
+    if item.step.target == "/" then
+      table.remove(own, i)
+      return item.step, true
+    end
+  end
+  if options.root ~= "host" and options.root ~= "empty" then
+    return overlay_step {target = "/", lower = {options.root}}, true
+  end
+  return {"tmpfs", target = "/", mode = 493}, false -- 0755
+end
+
+local function namespaces(options)
+  local step = {"namespaces", "user", "mount", "pid", "ipc", "uts", "cgroup"}
+  if options.network == "none" then step[#step + 1] = "net" end
+  return step
+end
+
+local function argv(options)
+  if options.command then return options.command end
+  return {"sh", "-e", "-c", options.script}
+end
+
+local function environment(options, term)
+  local env = defaults.environment(term)
+  for name, value in pairs(options.env) do env[name] = value end
+  return env
+end
+
+local function working_directory(options)
+  if options.cwd then return options.cwd end
+  for _, list in ipairs {options.overlays, options.binds, options.tmpfs, options.dirs} do
+    for _, entry in ipairs(list) do
+      if entry.target == "/work" then return "/work" end
+    end
+  end
+  return "/"
+end
+
+local function add(steps, ...)
+  for _, step in ipairs {...} do steps[#steps + 1] = step end
+end
+
+local function add_root(steps, options, own, uid, gid)
+  local root, given = root_step(options, own)
+  add(steps, root)
+  if options.root == "host" and not given then
+    defaults.host(steps, options.network)
+    defaults.names(steps, uid, gid, options.network)
+  end
+  add(steps, {"proc", target = "/proc"}, {"dev", target = "/dev"},
+    {"tmpfs", target = "/tmp", mode = 1023}) -- 01777
+  return given
+end
+
+--- The plan for checked options. `fds` is the fd map, or nil for a plan that is only shown.
+---@param options table
+---@param fds? table<integer, any>
+---@param term? string   the caller's TERM
+---@return moonsand.sandbox.Plan
+function M.plan(options, fds, term)
+  local steps, own = {}, own_steps(options)
+  local id_step, uid, gid = ids.step(options.ids)
+  add(steps, namespaces(options), id_step)
+  local given = add_root(steps, options, own, uid, gid)
+  for _, item in ipairs(own) do add(steps, item.step) end
+  add(steps, {"hostname", name = options.hostname or defaults.hostname})
+  if options.network == "none" then add(steps, {"loopback"}) end
+  if not given then add(steps, {"remount", target = "/"}) end
+  add(steps, {"pivot"}, {"chdir", target = working_directory(options)})
+  if options.umask then add(steps, {"umask", mode = options.umask}) end
+  add(steps, {"no_new_privileges"}, {"capabilities", keep = {}},
+    {"fds", map = fds or {[0] = 0, [1] = 1, [2] = 2}})
+  local env = environment(options, term)
+  add(steps, {"exec", argv = argv(options), env = env, path = env.PATH,
+    session = options.session ~= false, init = not options.as_init})
+  return plan.new(steps)
+end
+
+--- Names of the mounts that a plan makes, in order; what `moonsand run --json` lists.
+---@param steps moonsand.sandbox.Plan
+---@return string[]
+function M.targets(steps)
+  local seen = {}
+  for _, step in ipairs(steps) do
+    if step.target and step[1] ~= "chdir" then seen[step.target] = true end
+  end
+  return order.keys(seen)
+end
+
+return M

@@ -1,0 +1,240 @@
+--- The option table of `sandbox.new`: which keys there are, and what each may hold.
+local core = require "moonsand.core"
+local fault = require "moonsand.fault"
+local order = require "moonsand.order"
+
+local M = {}
+
+---@class moonsand.sandbox.Bind
+---@field source string       a path of the caller; relative ones start at the current directory
+---@field target? string      the path inside (default: the source)
+---@field read_only? boolean  default true; holds for everything mounted below the source, too
+---@field devices? boolean    device nodes in it work (default false)
+---@field optional? boolean   nothing happens when the source is missing
+---@field order? integer place among all mounts; equal ones keep overlays, tmpfs, binds, dirs,
+---  files, links
+
+---@class moonsand.sandbox.Overlay
+---@field target string
+---@field lower string[]      the first wins
+---@field upper? string where changes go; made when missing; without it they vanish with the sandbox
+---@field work? string overlayfs's scratch directory beside the upper; a fresh one is made when not
+---  given
+---@field read_only? boolean
+---@field order? integer
+
+---@class moonsand.sandbox.Options
+---@field script? string      shell text, run by `sh -e`; or
+---@field command? string[]   the program and its arguments
+---@field root? string        "host" (default), "empty", or a directory
+---@field binds? moonsand.sandbox.Bind[]
+---@field overlays? moonsand.sandbox.Overlay[]
+---@field lower? string[]     short for one overlay on /work with a vanishing upper
+---@field tmpfs? {target: string, size?: integer|string, mode?: integer, order?: integer}[]
+---@field dirs? (string|{target: string, mode?: integer, order?: integer})[]
+---@field symlinks? {target: string, text: string, order?: integer}[]
+---@field files? {target: string, text: string, mode?: integer, order?: integer}[]
+---@field env? table<string, string>
+---@field cwd? string         default: /work when there is one, else /
+---@field network? "none"|"host"|boolean   default "none": only a loopback of its own
+---@field ids? "self"|"root"|"range"       default "self": the caller's ids
+---@field hostname? string
+---@field umask? integer
+---@field timeout? number     seconds of wall time until TERM
+---@field grace? number       seconds from TERM to KILL (default 5)
+---@field limits? {wall?: number}   wall: the same as timeout
+---@field stdin? any          "null" (default), "inherit", a path, a handle, {text = "..."}
+---@field stdout? any         "capture" (default), "inherit", "null", a path, a handle
+---@field stderr? any         the same, or "stdout": merged
+---@field on_output? fun(stream: "stdout"|"stderr", bytes: string)   instead of keeping what is
+---  captured
+---@field session? boolean    default true: a session of its own, without the caller's terminal
+---@field as_init? boolean    the program itself is pid 1
+---@field name? string        for messages
+
+local kinds = {
+  script = "string", command = "table", root = "string", binds = "table", overlays = "table",
+  lower = "table", tmpfs = "table", dirs = "table", symlinks = "table", files = "table",
+  env = "table", cwd = "string", network = {"string", "boolean"}, ids = "string",
+  hostname = "string", umask = "number", timeout = "number", grace = "number", limits = "table",
+  stdin = {"string", "userdata", "table"}, stdout = {"string", "userdata"},
+  stderr = {"string", "userdata"}, on_output = "function", session = "boolean",
+  as_init = "boolean", name = "string",
+}
+
+local entries = {
+  binds = {source = "string", target = "string", read_only = "boolean", devices = "boolean",
+    optional = "boolean", order = "number"},
+  overlays = {target = "string", lower = "table", upper = "string", work = "string",
+    read_only = "boolean", order = "number"},
+  tmpfs = {target = "string", size = {"number", "string"}, mode = "number", order = "number"},
+  dirs = {target = "string", mode = "number", order = "number"},
+  symlinks = {target = "string", text = "string", order = "number"},
+  files = {target = "string", text = "string", mode = "number", order = "number"},
+}
+
+local function wrong(message, hint)
+  fault.throw("usage", "sandbox: " .. message, {hint = hint})
+end
+
+local function check_kind(where, value, wanted)
+  local kind = type(value)
+  for _, one in ipairs(type(wanted) == "table" and wanted or {wanted}) do
+    if kind == one then return end
+  end
+  local text = type(wanted) == "table" and table.concat(wanted, " or ") or wanted
+  wrong(("%s must be a %s, not a %s"):format(where, text, kind))
+end
+
+local function check_keys(where, value, known)
+  for key, field in order.sorted(value) do
+    local wanted = known[key]
+    if not wanted then
+      local near = type(key) == "string" and fault.nearest(key, order.keys(known))
+      wrong(("unknown key '%s' in %s"):format(tostring(key), where),
+        near and ("did you mean '%s'?"):format(near))
+    end
+    check_kind(("'%s' in %s"):format(key, where), field, wanted)
+  end
+end
+
+local function check_words(where, list)
+  for i, word in ipairs(list) do check_kind(("%s, word %d"):format(where, i), word, "string") end
+end
+
+local choices = {
+  network = {none = true, host = true},
+  ids = {self = true, root = true, range = true},
+}
+
+local function check_choices(options)
+  for key, known in order.sorted(choices) do
+    local value = options[key]
+    if type(value) == "string" and not known[value] then
+      wrong(("'%s' is '%s'; it may be %s"):format(key, value,
+        table.concat(order.keys(known), " or ")))
+    end
+  end
+end
+
+local units = {K = 1 << 10, M = 1 << 20, G = 1 << 30, T = 1 << 40}
+
+--- "64M" -> 67108864
+---@param size integer|string
+---@return integer bytes
+function M.bytes(size)
+  if math.type(size) == "integer" and size > 0 then return size end
+  local digits, unit = tostring(size):match("^(%d+)([KMGT]?)$")
+  local number = digits and #digits < 16 and math.tointeger(tonumber(digits))
+  if not number or number == 0 or number > (1 << 62) // (units[unit] or 1) then
+    wrong(("'%s' is not a size"):format(tostring(size)), "write bytes, or 64K, 64M, 2G")
+  end
+  return number * (units[unit] or 1)
+end
+
+--- An entry as a table of its own, with absolute paths.
+local function entry(list, i, value)
+  if list == "dirs" and type(value) == "string" then value = {target = value} end
+  local where = ("%s[%d]"):format(list, i)
+  check_kind(where, value, "table")
+  check_keys(where, value, entries[list])
+  local own = {}
+  for key, field in pairs(value) do own[key] = field end
+  if not own.target and list == "binds" then own.target = own.source end
+  if not own.target then wrong(("%s has no 'target'"):format(where)) end
+  if #own.target > 1 then own.target = own.target:gsub("/$", "") end
+  return own, where
+end
+
+--- A path of the caller's world, made absolute: a plan does not depend on a current directory.
+---@param path string
+---@return string
+function M.absolute(path)
+  if path:sub(1, 1) == "/" then return path end
+  local here = assert(core.realpath("."))
+  return path == "." and here or (here == "/" and "" or here) .. "/" .. path
+end
+
+local finish = {}
+
+function finish.binds(own, where)
+  if not own.source then wrong(where .. " has no 'source'") end
+  own.source = M.absolute(own.source)
+end
+
+function finish.overlays(own, where)
+  own.lower = own.lower or {}
+  check_words(where .. ".lower", own.lower)
+  if #own.lower == 0 then wrong(where .. " has no 'lower' directory") end
+  if own.read_only and own.upper then wrong(where .. " is read-only and has an 'upper'") end
+  if own.work and not own.upper then wrong(where .. " has a 'work' but no 'upper'") end
+  local lower = {}
+  for i, path in ipairs(own.lower) do lower[i] = M.absolute(path) end
+  own.lower = lower
+  own.upper = own.upper and M.absolute(own.upper)
+  own.work = own.work and M.absolute(own.work)
+end
+
+function finish.tmpfs(own) own.size = own.size and M.bytes(own.size) end
+
+function finish.symlinks(own, where)
+  if not own.text then wrong(where .. " has no 'text'") end
+end
+
+finish.files = finish.symlinks
+
+local function check_program(options)
+  if (options.script ~= nil) == (options.command ~= nil) then
+    wrong("give either 'script' or 'command'")
+  end
+  if not options.command then return end
+  check_words("command", options.command)
+  if #options.command == 0 then wrong("'command' is empty") end
+end
+
+local function check_environment(env)
+  for name, value in order.sorted(env) do
+    check_kind("a name in 'env'", name, "string")
+    check_kind(("env.%s"):format(name), value, "string")
+    if name == "" or name:find("[=%z]") then
+      wrong(("'%s' cannot be the name of an environment variable"):format(name))
+    end
+  end
+end
+
+--- Check a table of options and return a complete copy of it.
+---@param given moonsand.sandbox.Options
+---@return table
+function M.check(given)
+  check_kind("the option table", given, "table")
+  check_keys("the options", given, kinds)
+  check_choices(given)
+  check_program(given)
+  local options = {}
+  for key, value in pairs(given) do options[key] = value end
+  for list in order.sorted(entries) do
+    options[list] = {}
+    for i, value in ipairs(given[list] or {}) do
+      local own, where = entry(list, i, value)
+      if finish[list] then finish[list](own, where) end
+      options[list][i] = own
+    end
+  end
+  if options.lower then
+    local own = {target = "/work", lower = options.lower}
+    finish.overlays(own, "lower")
+    table.insert(options.overlays, 1, own)
+  end
+  if options.limits then
+    check_keys("limits", options.limits, {wall = "number"})
+    options.timeout = options.timeout or options.limits.wall
+  end
+  options.env = options.env or {}
+  check_environment(options.env)
+  options.network = options.network == true and "host" or options.network or "none"
+  options.ids = options.ids or "self"
+  options.root = options.root or "host"
+  return options
+end
+
+return M

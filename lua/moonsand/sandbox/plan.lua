@@ -1,0 +1,105 @@
+--- A plan: the ordered list of kernel steps that makes one sandbox. Plain data that prints itself.
+local order = require "moonsand.order"
+
+local M = {}
+
+---@class moonsand.sandbox.Plan
+---@field [integer] table   steps: {"verb", field = value, ...}
+local Plan = {__name = "moonsand.sandbox.Plan"}
+Plan.__index = Plan
+
+---@param steps table[]
+---@return moonsand.sandbox.Plan
+function M.new(steps)
+  return setmetatable(steps, Plan)
+end
+
+--- A word as a shell would need it.
+local function quoted(text)
+  if text ~= "" and not text:find("[^%w@%%_+=:,./-]") then return text end
+  return "'" .. text:gsub("'", "'\\''"):gsub("\n", "\\n") .. "'"
+end
+
+local function shortened(text)
+  return #text > 60 and text:sub(1, 57) .. "..." or text
+end
+
+local function map_text(map)
+  local parts = {}
+  for i, range in ipairs(map) do
+    parts[i] = range[3] == 1 and ("%d=%d"):format(range[1], range[2])
+      or ("%d-%d=%d"):format(range[1], range[1] + range[3] - 1, range[2])
+  end
+  return table.concat(parts, ",")
+end
+
+local function lower_text(lower)
+  if #lower <= 3 then return table.concat(lower, " : ") end
+  return ("%s : %s : ... %d more"):format(lower[1], lower[2], #lower - 2)
+end
+
+local describe = {}
+
+function describe.namespaces(s) return table.concat(s, " ", 2) end
+
+function describe.ids(s) return ("uid %s  gid %s"):format(map_text(s.uid), map_text(s.gid)) end
+
+function describe.bind(s)
+  local how = (s.read_only == false and "read-write" or "read-only")
+    .. (s.devices and ", devices work" or "") .. (s.optional and ", if there" or "")
+  if s.source == s.target then return ("%s  (%s)"):format(s.target, how) end
+  return ("%s  from %s  (%s)"):format(s.target, s.source, how)
+end
+
+function describe.overlay(s)
+  local upper = s.tmpfs_upper and "upper vanishes" or s.upper and "upper " .. s.upper or "read-only"
+  return ("%s  lower %s  (%s)"):format(s.target, lower_text(s.lower), upper)
+end
+
+function describe.tmpfs(s)
+  return s.target .. (s.size and ("  %d bytes"):format(s.size) or "")
+    .. (s.mode and ("  mode %04o"):format(s.mode) or "")
+end
+
+function describe.symlink(s) return ("%s -> %s"):format(s.target, s.text) end
+
+function describe.file(s) return ("%s  %d bytes"):format(s.target, #s.text) end
+
+function describe.remount(s)
+  return ("%s  %s"):format(s.target, s.read_only == false and "read-write" or "read-only")
+end
+
+function describe.hostname(s) return s.name end
+
+function describe.umask(s) return ("%04o"):format(s.mode) end
+
+function describe.capabilities(s)
+  return s.keep and #s.keep > 0 and "keep " .. table.concat(s.keep, " ") or "none"
+end
+
+function describe.fds(s)
+  local parts = {}
+  for number in order.sorted(s.map) do parts[#parts + 1] = tostring(number) end
+  return table.concat(parts, " ") .. "  (all others closed)"
+end
+
+function describe.exec(s)
+  local words = {}
+  for i, word in ipairs(s.argv) do words[i] = quoted(shortened(word)) end
+  return table.concat(words, " ")
+end
+
+--- One readable line a step.
+---@return string   lines, each ending in a newline
+function Plan:describe()
+  local out = {}
+  for i, step in ipairs(self) do
+    local text = describe[step[1]] and describe[step[1]](step) or step.target or ""
+    out[i] = ("%3d  %-17s  %s"):format(i, step[1], text):gsub("%s+$", "")
+  end
+  return table.concat(out, "\n") .. "\n"
+end
+
+Plan.__tostring = Plan.describe
+
+return M
