@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
@@ -112,6 +113,9 @@ static Step *check_plan(Check *c, int plan, size_t *count)
     if (is_verb(&steps[i], "exec") != (i == n - 1)) misuse(c, "a plan ends in its one exec");
     if (is_verb(&steps[i], "namespaces") && i > 0) misuse(c, "namespaces come first");
   }
+  if (steps[n - 1].exec.init &&
+      !(is_verb(&steps[0], "namespaces") && steps[0].number & CLONE_NEWPID))
+    misuse(c, "our pid 1 needs the namespace 'pid'; without it, say init = false");
   *count = (size_t)n;
   return steps;
 }
