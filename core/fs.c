@@ -89,6 +89,8 @@ static int core_readdir(lua_State *L)
 
   h->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (h->fd < 0 || listing_push(L, h->fd) < 0) return fail(L, path);
+  close(h->fd);
+  h->fd = -1;
   return 1;
 }
 

@@ -24,8 +24,9 @@ const Verb verbs[] = {
    FIELDS("target", "lower", "upper", "work", "tmpfs_upper", "options", "read_only", "legacy"),
    check_overlay, run_overlay, true},
   {"remount", FIELDS("target", "read_only", "recursive"), check_remount, run_remount, true},
-  {"mkdir", FIELDS("target", "mode"), check_mkdir, run_mkdir, true},
-  {"symlink", FIELDS("target", "text"), check_symlink, run_symlink, true},
+  /* in the current process these two are core.mkdir and core.symlink of fs.c */
+  {"mkdir", FIELDS("target", "mode"), check_mkdir, run_mkdir, false},
+  {"symlink", FIELDS("target", "text"), check_symlink, run_symlink, false},
   {"file", FIELDS("target", "text", "mode"), check_file, run_file, true},
   {"pivot", NO_FIELDS, check_pivot, run_pivot, false},
   {"hostname", FIELDS("name"), check_hostname, run_hostname, true},
