@@ -1,0 +1,86 @@
+--- Publish: a finished directory becomes part of the store by one rename, or not at all.
+--- The order is: content, manifest and meta are written; with sync "each" they are on the disk;
+--- then the rename. A place that exists is complete; there is no mark that could say otherwise.
+local core = require "moonsand.core"
+local disk = require "moonsand.layer.disk"
+local layout = require "moonsand.layer.layout"
+
+local M = {}
+
+--- "key value" lines.
+---@param meta table<string, any>
+---@return string
+function M.meta_text(meta)
+  local lines = {}
+  for _, key in ipairs {"kind", "name", "files", "bytes", "published", "boot", "durable", "over"} do
+    if meta[key] ~= nil then
+      lines[#lines + 1] = key .. " " .. tostring(meta[key]):gsub("\n", " ") .. "\n"
+    end
+  end
+  return table.concat(lines)
+end
+
+--- Read what `meta_text` wrote; nil when it is not whole.
+---@param text string?
+---@return table?
+function M.read_meta(text)
+  if not text then return nil end
+  local meta = {}
+  for key, value in text:gmatch("(%S+) ([^\n]*)\n") do meta[key] = value end
+  meta.files, meta.bytes = math.tointeger(meta.files), math.tointeger(meta.bytes)
+  meta.published = math.tointeger(meta.published)
+  local whole = meta.kind and meta.files and meta.bytes and meta.published and meta.boot
+  return whole and meta or nil
+end
+
+local function move(store, from, kind, digest)
+  local place = layout.place(store.path, kind, digest)
+  local shard = place:match("^(.*)/")
+  local _ <close> = store:hold()
+  disk.must("make", core.mkdirs(shard))
+  store.lease:add(digest)
+  local ok, err, errno = core.rename(from, place, "noreplace")
+  if ok then
+    if store.sync_mode == "each" then disk.must("sync", core.fsync(shard)) end
+    return true
+  end
+  if errno == disk.EEXIST or errno == disk.ENOTEMPTY then return false end -- somebody was faster
+  disk.must("publish", ok, err, errno)
+end
+
+---@class moonsand.Parcel
+---@field kind "tree"|"layer"
+---@field digest string
+---@field content string   the directory that becomes `t`; on the store's file system
+---@field manifest string
+---@field files integer
+---@field bytes integer
+---@field name? string     who made it, for people
+---@field over? string     digests
+
+local function pack(store, parcel, folder)
+  disk.must("prepare", core.remove_tree(folder))
+  disk.must("prepare", core.mkdir(folder, 493)) -- 0755
+  disk.write(folder .. "/manifest", parcel.manifest)
+  disk.write(folder .. "/meta", M.meta_text {kind = parcel.kind, name = parcel.name,
+    files = parcel.files, bytes = parcel.bytes, over = parcel.over, published = core.time_ns(),
+    boot = store.boot, durable = store.sync_mode == "each" and "yes" or nil})
+end
+
+--- Publish a parcel out of a scratch directory. When another process has published the same
+--- meanwhile, ours is dropped with the scratch.
+---@param store moonsand.Store
+---@param scratch moonsand.Scratch
+---@param parcel moonsand.Parcel
+---@return boolean ours
+function M.run(store, scratch, parcel)
+  local folder = scratch.path .. "/publish"
+  pack(store, parcel, folder)
+  disk.must("publish", core.rename(parcel.content, folder .. "/t"))
+  if store.sync_mode == "each" then disk.must("sync", core.syncfs(folder)) end
+  local ours = move(store, folder, parcel.kind, parcel.digest)
+  if ours then store:published() end
+  return ours
+end
+
+return M
