@@ -62,9 +62,13 @@ lint:
 
 bench:
 	@sh .ci/need 'make bench' build run bench
-	@$(MAKE) --no-print-directory -s all
-	@LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='./build/?.so;;' \
-	  sh -e -c 'for file in bench/*_bench.lua; do $(LUA) "$$file"; done'
+	@$(MAKE) --no-print-directory -s all $(O)/bench/floor
+	@LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='./$(O)/?.so;;' FLOOR='$(O)/bench/floor' \
+	  sh -e -c 'for file in bench/*.lua; do $(LUA) "$$file"; done'
+
+$(O)/bench/%: bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARN) -o $@ $<
 
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)/moonsand'

@@ -1,5 +1,7 @@
 /* What a program must know of the terminal that it draws on. */
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "core.h"
 
@@ -15,8 +17,32 @@ static int core_window(lua_State *L)
   return 2;
 }
 
+/* foreground(fd) -> true | nil, message, errno. A shell that ran on our terminal took it for its own jobs; from now on
+   it is ours again. */
+static int core_foreground(lua_State *L)
+{
+  int fd = fd_check(L, 1);
+  sigset_t ttou, before;
+  int result;
+
+  sigemptyset(&ttou);
+  sigaddset(&ttou, SIGTTOU); /* asking from the background would stop us */
+  if (sigprocmask(SIG_BLOCK, &ttou, &before) < 0) return fail(L, "sigprocmask");
+  result = tcsetpgrp(fd, getpgrp());
+  if (result < 0) {
+    int count = fail(L, "tcsetpgrp");
+
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return count;
+  }
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
   {"window", core_window},
+  {"foreground", core_foreground},
   {NULL, NULL},
 };
 

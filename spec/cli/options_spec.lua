@@ -18,21 +18,29 @@ local function refused(words)
 end
 
 describe("the options of a sandbox", function()
-  it("are an empty table when there are none", function()
-    assert.are.same({}, parsed {"--", "true"})
+  it("are the caller's three streams when there are none", function()
+    assert.are.same({stdin = "inherit", stdout = "inherit", stderr = "inherit"},
+      parsed {"--", "true"})
+  end)
+
+  it("take streams as files, whatever their names", function()
+    local spec = parsed {"--stdin", "-", "--stdout", "capture", "--stderr", "/tmp/null"}
+    assert.are.equal("inherit", spec.stdin)
+    assert.are.equal("./capture", spec.stdout)
+    assert.are.equal("/tmp/null", spec.stderr)
   end)
 
   it("bind a source to its own path when no place is named", function()
-    assert.are.same({{source = "/usr", target = "/usr", read_only = true}},
+    assert.are.same({{source = "/usr", target = "/usr", read_only = true, order = 1}},
       parsed {"--ro", "/usr"}.binds)
   end)
 
   it("keep the order of binds of every kind", function()
     local binds = parsed {"--rw", "a:/x", "--ro", "b:/x/y", "--dev-bind", "/dev/null"}.binds
     assert.are.same({
-      {source = "a", target = "/x", read_only = false},
-      {source = "b", target = "/x/y", read_only = true},
-      {source = "/dev/null", target = "/dev/null", read_only = false, devices = true},
+      {source = "a", target = "/x", read_only = false, order = 1},
+      {source = "b", target = "/x/y", read_only = true, order = 2},
+      {source = "/dev/null", target = "/dev/null", read_only = false, devices = true, order = 3},
     }, binds)
   end)
 
@@ -42,14 +50,14 @@ describe("the options of a sandbox", function()
   end)
 
   it("take an escaped colon as part of a path", function()
-    assert.are.same({{source = "/a:b", target = "/c:d", read_only = true}},
+    assert.are.same({{source = "/a:b", target = "/c:d", read_only = true, order = 1}},
       parsed {"--ro", "/a\\:b:/c\\:d"}.binds)
   end)
 
   it("give lower and upper directories to the last overlay", function()
     assert.are.same({
-      {target = "/a", lower = {"l1", "l2"}, upper = "u"},
-      {target = "/b", lower = {"l3"}, read_only = true},
+      {target = "/a", lower = {"l1", "l2"}, upper = "u", order = 1},
+      {target = "/b", lower = {"l3"}, read_only = true, order = 2},
     }, parsed({
       "--overlay", "/a", "--lower", "l1", "--lower", "l2", "--upper", "u",
       "--overlay-ro", "/b", "--lower", "l3",
@@ -61,16 +69,17 @@ describe("the options of a sandbox", function()
       "--tmpfs", "/t", "--tmpfs", "/s:64M", "--dir", "/d", "--symlink", "usr/bin:/bin",
       "--file", "/etc/motd=a=b: c",
     }
-    assert.are.same({{target = "/t"}, {target = "/s", size = "64M"}}, spec.tmpfs)
-    assert.are.same({"/d"}, spec.dirs)
-    assert.are.same({{target = "/bin", text = "usr/bin"}}, spec.symlinks)
-    assert.are.same({{target = "/etc/motd", text = "a=b: c"}}, spec.files)
+    assert.are.same({{target = "/t", order = 1}, {target = "/s", size = "64M", order = 2}},
+      spec.tmpfs)
+    assert.are.same({{target = "/d", order = 3}}, spec.dirs)
+    assert.are.same({{target = "/bin", text = "usr/bin", order = 4}}, spec.symlinks)
+    assert.are.same({{target = "/etc/motd", text = "a=b: c", order = 5}}, spec.files)
   end)
 
   it("set variables, and let those through that the caller has", function()
     local spec = parsed({"--env", "A=1=2", "--env", "E=", "--pass-env", "B", "--pass-env", "C"},
-      {B = "b"})
-    assert.are.same({A = "1=2", E = "", B = "b"}, spec.env)
+      {B = "b", D = "d", TERM = "vt100"})
+    assert.are.same({A = "1=2", E = "", B = "b", TERM = "vt100"}, spec.env)
   end)
 
   it("open the host's network only when asked", function()

@@ -6,7 +6,8 @@ local interface = require "moonsand.cli.interface"
 local M = {}
 
 --- The verbs, in the order of `moonsand --help`. Each is a module `moonsand.cli.VERB` with
---- `define(parser)` and `run(args, ui) -> exit code`; `rest = true` takes the words after `--`.
+--- `define(parser)` and `run(args, ui) -> exit code`; `rest = true` takes the words after `--`, and
+--- `hint` is what a mistake in the options is answered with.
 M.verbs = {
   {"build", "build recipes, or single tasks of them"},
   {"run", "run a command in a sandbox made by hand"},
@@ -34,7 +35,7 @@ function M.parser(name, verb)
   local argparse = require "argparse"
   local parser = argparse("moonsand " .. name):add_help(false)
   parser.error = function(_, text)
-    fault.throw("usage", (text:gsub("\n", " ")), {hint = "moonsand help " .. name})
+    fault.throw("usage", (text:gsub("\n", " ")), {hint = verb.hint or "moonsand help " .. name})
   end
   parser:flag("-h --help"):description("Show this help and leave."):action(function()
     error(setmetatable({text = parser:get_help() .. "\n"}, Help), 0)
@@ -142,7 +143,7 @@ end
 
 --- The whole program: never returns.
 ---@param words string[]   the command line
----@param home table       where the parts are: {lua=, lib=, share=} (bin/moonsand)
+---@param home table       where the parts are: {lua=, lib=, recipes=} (bin/moonsand)
 function M.main(words, home)
   os.exit(M.call(words, interface.new {home = home}), true)
 end

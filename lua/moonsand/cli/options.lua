@@ -95,6 +95,13 @@ local function absolute(step, path, what)
   return path
 end
 
+--- Add a mount; later ones go over earlier ones, whatever their kind.
+local function add(spec, list, entry)
+  spec.last = spec.last + 1
+  entry.order = spec.last
+  table.insert(spec[list], entry)
+end
+
 local function bind(fields)
   return function(spec, step)
     local source, target = M.cut(step.value)
@@ -105,13 +112,13 @@ local function bind(fields)
         step.option, source:gsub(":", "\\:"))),
     }
     for key, value in pairs(fields) do entry[key] = value end
-    table.insert(spec.binds, entry)
+    add(spec, "binds", entry)
   end
 end
 
 local function overlay(read_only)
   return function(spec, step)
-    table.insert(spec.overlays, {
+    add(spec, "overlays", {
       target = absolute(step, step.value),
       lower = {},
       read_only = read_only or nil,
@@ -147,17 +154,17 @@ end
 
 adders["--tmpfs"] = function(spec, step)
   local target, size = M.cut(step.value)
-  table.insert(spec.tmpfs, {target = absolute(step, target), size = size})
+  add(spec, "tmpfs", {target = absolute(step, target), size = size})
 end
 
 adders["--dir"] = function(spec, step)
-  table.insert(spec.dirs, absolute(step, step.value))
+  add(spec, "dirs", {target = absolute(step, step.value)})
 end
 
 adders["--symlink"] = function(spec, step)
   local text, target = M.cut(step.value)
   if not target then wrong(step, "no place inside is named: TARGET:DST") end
-  table.insert(spec.symlinks, {target = absolute(step, target), text = text})
+  add(spec, "symlinks", {target = absolute(step, target), text = text})
 end
 
 local function pair(step, what)
@@ -168,7 +175,7 @@ end
 
 adders["--file"] = function(spec, step)
   local target, text = pair(step, "DST=TEXT")
-  table.insert(spec.files, {target = absolute(step, target), text = text})
+  add(spec, "files", {target = absolute(step, target), text = text})
 end
 
 adders["--env"] = function(spec, step)
@@ -198,8 +205,15 @@ local function umask(text)
   return tonumber(text, 8)
 end
 
+--- A stream: the caller's own, or a file. A word of `sandbox.new` is a file name here.
+local function stream(path)
+  if path == nil or path == "-" then return "inherit" end
+  return path:sub(1, 1) == "/" and path or "./" .. path
+end
+
 --- Drop the lists that stayed empty, so that the sandbox's own defaults hold.
 local function without_empty(spec)
+  spec.last = nil
   for key, value in pairs(spec) do
     if type(value) == "table" and next(value) == nil then spec[key] = nil end
   end
@@ -209,14 +223,16 @@ end
 --- The table for `sandbox.new` that the arguments stand for. Pure: nothing is opened or run.
 ---@param args table                                parsed by a parser that `define` has seen
 ---@param environment fun(name: string): string?   the caller's environment
----@return table spec   without the command and without streams that were not named
+---@return table spec   without the command
 function M.from_arguments(args, environment)
   local spec = {
-    binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {},
+    binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {}, last = 0,
     root = args.root, cwd = args.cwd, hostname = args.hostname, umask = umask(args.umask),
     ids = args.ids, network = args.network,
     timeout = seconds(args, "timeout"), grace = seconds(args, "grace"),
+    stdin = stream(args.stdin), stdout = stream(args.stdout), stderr = stream(args.stderr),
   }
+  spec.env.TERM = environment "TERM"
   for _, step in ipairs(args.steps or {}) do adders[step.option](spec, step, environment) end
   for _, last in ipairs(spec.overlays) do
     if #last.lower == 0 then

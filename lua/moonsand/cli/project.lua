@@ -7,7 +7,7 @@ local M = {}
 function M.path(ui)
   local path = {}
   for directory in (ui.env "BBPATH" or ""):gmatch("[^:]+") do path[#path + 1] = directory end
-  path[#path + 1] = ui.home.share .. "/recipes"
+  path[#path + 1] = ui.home.recipes
   return path
 end
 

@@ -1,0 +1,90 @@
+--- `moonsand run [OPTION]... -- CMD [ARG]...`: a sandbox made by hand.
+local core = require "moonsand.core"
+local fault = require "moonsand.fault"
+local options = require "moonsand.cli.options"
+local sandbox = require "moonsand.sandbox"
+
+local M = {rest = true, hint = "moonsand run [OPTION]... -- CMD [ARG]...   (moonsand help run)"}
+
+---@param parser table
+function M.define(parser)
+  parser:usage "Usage: moonsand run [OPTION]... -- CMD [ARG]..."
+  parser:description "Run a command in a sandbox made by hand; see also moonsand-run(1)."
+  options.define(parser)
+  parser:flag("--plan"):description("print the steps that make the sandbox, and run nothing")
+  parser:option("--json"):argname("FILE|FD"):description("write how the run ended as JSON")
+end
+
+--- Where `--json` writes: opened before the run, so that a wrong name costs nothing.
+local function open_report(target)
+  if not target then return nil end
+  local fd = target:find("^%d+$") -- "a": whoever opened it may have written to it before
+  local file, problem = io.open(fd and "/dev/fd/" .. target or target, fd and "a" or "w")
+  if not file then fault.throw("usage", ("'--json %s': %s"):format(target, problem)) end
+  return file
+end
+
+local fields = {
+  "ok", "outcome", "exit_code", "signal", "timed_out", "message", "step", "verb", "path", "errno",
+  "log", "wall", "usage", "leftovers",
+}
+
+--- The record without the streams, which went elsewhere.
+local function write_report(file, result)
+  local record = {}
+  for _, name in ipairs(fields) do record[name] = result[name] end
+  file:write(require "dkjson".encode(record, {indent = true, keyorder = fields}), "\n")
+  file:close()
+end
+
+--- Run a sandbox as this process's own program: what would end moonsand is passed on to it, so that
+--- moonsand ends after it and with its exit code.
+---@param box moonsand.Sandbox
+---@return moonsand.sandbox.Result
+function M.attached(box)
+  local signals <close> = assert(core.signals("INT", "TERM", "HUP"))
+  local running <close>, failure = box:start()
+  if not running then return failure end
+  return running:wait {
+    fd = signals,
+    ready = function()
+      local name = core.read_signal(signals)
+      if name then running:kill(name) end
+    end,
+  }
+end
+
+--- Say why there was no program, or why it was stopped.
+---@param result moonsand.sandbox.Result
+---@param ui moonsand.Interface
+function M.explain(result, ui)
+  if result.outcome == "setup_failed" or result.outcome == "exec_failed" then
+    ui:say("moonsand: ", tostring(result), "\n")
+    if result.log and result.log ~= "" then ui:say("  the kernel says: ", result.log, "\n") end
+  elseif result.timed_out then
+    ui:say("moonsand: ", tostring(result), "\n")
+  end
+end
+
+---@param args table
+---@param ui moonsand.Interface
+---@return integer code
+function M.run(args, ui)
+  if not args.rest or #args.rest == 0 then
+    fault.throw("usage", "there is no command after --", {hint = M.hint})
+  end
+  local spec = options.from_arguments(args, ui.env)
+  spec.command = args.rest
+  local box = sandbox.new(spec)
+  if args.plan then
+    ui:print(box:plan():describe(), "\n")
+    return 0
+  end
+  local report = open_report(args.json)
+  local result = M.attached(box)
+  if report then write_report(report, result) end
+  M.explain(result, ui)
+  return result:code()
+end
+
+return M

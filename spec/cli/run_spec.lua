@@ -1,0 +1,116 @@
+-- The command as a program: what it prints, what it exits with, what it does with signals.
+local host = require "spec.support.host"
+
+--- Run shell text that calls `moonsand`; its output (both streams), exit code.
+local function shell(text)
+  local pipe <close> = assert(io.popen(("exec 2>&1; M=bin/moonsand; %s"):format(text)))
+  local out = pipe:read("a")
+  local _, how, code = pipe:close()
+  return out, how == "exit" and code or how
+end
+
+describe("moonsand run", function()
+  it("passes output and exit code through", function()
+    local out, code = shell "$M run -- sh -c 'echo out; echo err >&2; exit 7'"
+    assert.are.equal("out\nerr\n", out)
+    assert.are.equal(7, code)
+  end)
+
+  it("passes input through", function()
+    assert.are.equal("ABC\n", (shell "echo abc | $M run -- tr a-z A-Z"))
+  end)
+
+  it("says 127 for a command that is not there, 126 for one that is no program", function()
+    local out, code = shell "$M run -- no-such-program"
+    assert.are.equal(127, code)
+    assert.is_truthy(out:find("no-such-program", 1, true))
+    assert.are.equal(126, select(2, shell "$M run -- /etc/passwd"))
+  end)
+
+  it("says 128 + n for a signal, 124 for a timeout", function()
+    assert.are.equal(137, select(2, shell "$M run -- sh -c 'kill -KILL $$'"))
+    assert.are.equal(124, select(2, shell "$M run --timeout 0.1 --grace 5 -- sleep 60"))
+  end)
+
+  it("says 125 and which step failed when there can be no sandbox", function()
+    local out, code = shell "$M run --ro /no/such/source -- true"
+    assert.are.equal(125, code)
+    assert.is_truthy(out:find("bind /no/such/source", 1, true))
+    assert.is_truthy(out:find("No such file or directory", 1, true))
+  end)
+
+  it("says 2 for a mistake among the options", function()
+    local out, code = shell "$M run --tmpfs relative -- true"
+    assert.are.equal(2, code)
+    assert.is_truthy(out:find("'relative', is not an absolute path", 1, true))
+  end)
+
+  it("wants the command after --", function()
+    local out, code = shell "$M run ls"
+    assert.are.equal(2, code)
+    assert.is_truthy(out:find("-- CMD", 1, true))
+  end)
+
+  it("mounts in the order of the command line", function()
+    local dir <close> = host.scratch()
+    dir:file("src/a", "from src\n")
+    local out = shell(("$M run --tmpfs /x --ro %s/src:/x/y -- cat /x/y/a"):format(dir.path))
+    assert.are.equal("from src\n", out)
+    out = shell(("$M run --ro %s/src:/x --tmpfs /x -- ls /x"):format(dir.path))
+    assert.are.equal("", out)
+  end)
+
+  it("stacks lower directories, the first one wins, and keeps the upper", function()
+    local dir <close> = host.scratch()
+    dir:file("one/a", "one\n")
+    dir:file("two/a", "two\n")
+    dir:file("two/b", "two\n")
+    local out = shell(("cd %s && %s run --overlay /work --lower one --lower two --upper up -- " ..
+      "sh -c 'cat a b; echo new >c'"):format(dir.path, "$OLDPWD/bin/moonsand"))
+    assert.are.equal("one\ntwo\n", out)
+    assert.are.equal("new\n", dir:read "up/c")
+  end)
+
+  it("prints the plan and runs nothing", function()
+    local out, code = shell "$M run --plan --hostname box -- touch /no"
+    assert.are.equal(0, code)
+    assert.is_truthy(out:find("hostname +box"))
+    assert.is_truthy(out:find("exec +touch"))
+  end)
+
+  it("writes the result as JSON, to a file or a descriptor", function()
+    local dir <close> = host.scratch()
+    shell(("$M run --json %s/r -- sh -c 'exit 3'"):format(dir.path))
+    local record = require "dkjson".decode(dir:read "r")
+    assert.are.equal(3, record.exit_code)
+    assert.are.equal("exit", record.outcome)
+    local out = shell(("echo before >%s/f; $M run --json 5 -- true 5>>%s/f; cat %s/f"):format(
+      dir.path, dir.path, dir.path))
+    assert.is_truthy(out:find('^before\n{.*"ok":true'))
+  end)
+
+  it("passes a signal on, and ends with the program's own exit code", function()
+    local out, code = shell [[
+      d=$(mktemp -d); mkfifo $d/up
+      $M run -- sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.05; done' >$d/up &
+      read line <$d/up; kill -TERM $!; wait $!; code=$?; rm -r $d; exit $code]]
+    assert.are.equal("", out)
+    assert.are.equal(9, code)
+  end)
+end)
+
+describe("moonsand shell", function()
+  it("runs its input in a sandbox when there is no terminal", function()
+    local out = shell "echo 'echo $((6 * 7)); hostname' | $M shell -- sh"
+    assert.are.equal("42\nmoonsand\n", out)
+  end)
+end)
+
+describe("bin/moonsand", function()
+  it("finds its modules through symbolic links", function()
+    local dir <close> = host.scratch()
+    local out = shell(("ln -s $PWD/bin/moonsand %s/m; cd /; %s/m --version"):format(dir.path,
+      dir.path))
+    assert.is_truthy(out:find("^moonsand %d"))
+  end)
+end)
