@@ -1,5 +1,6 @@
 --- From options to steps. Nothing here touches the system but for reading what the host's top looks
 --- like.
+local core = require "moonsand.core"
 local defaults = require "moonsand.sandbox.defaults"
 local ids = require "moonsand.sandbox.ids"
 local order = require "moonsand.order"
@@ -102,7 +103,9 @@ local function add_root(steps, options, own, uid, gid)
     defaults.host(steps, options.network)
     defaults.names(steps, uid, gid, options.network)
   end
-  add(steps, {"proc", target = "/proc"}, {"dev", target = "/dev"},
+  -- To the kernel a root's sandbox still is root, and files such as /proc/sysrq-trigger or
+  -- /proc/sys/kernel/core_pattern ask for no capability: such a /proc is read-only as a whole.
+  add(steps, {"proc", target = "/proc", read_only = core.uid() == 0}, {"dev", target = "/dev"},
     {"tmpfs", target = "/tmp", mode = 1023}) -- 01777
   return given
 end
