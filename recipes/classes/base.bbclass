@@ -7,7 +7,7 @@ addtask configure after do_patch
 addtask compile after do_configure
 addtask install after do_compile
 addtask populate_sysroot after do_install
-addtask build after do_populate_sysroot
+addtask build after do_install do_populate_sysroot
 
 # Fetching and collecting are moonsand's own work; there is no script.
 do_fetch[builtin] = "fetch"

@@ -11,8 +11,10 @@ local function recipe(uri, flags, values)
   return plain_recipe {
     name = "zlib", values = values, flags = {SRC_URI = flags or {sha256sum = hex}},
     places = {
-      SRC_URI = {{text = uri, file = "zlib.bb", line = 4}},
-      ["SRC_URI[sha256sum]"] = {{text = hex, file = "zlib.bb", line = 5}},
+      SRC_URI = {
+        {text = uri, file = "zlib.bb", line = 4},
+        {text = hex, file = "zlib.bb", line = 5, flag = "sha256sum"},
+      },
     },
   }
 end

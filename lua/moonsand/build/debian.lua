@@ -162,8 +162,9 @@ local function holds(version, sha256)
   end
 end
 
+-- What there is instead, and the digest of the first, so that both values can be named.
 local function describe(versions)
-  local parts = {}
+  local parts, other = {}, nil
   for _, version in ipairs(versions) do
     local names = {}
     for name in pairs(version.files) do
@@ -172,9 +173,10 @@ local function describe(versions)
     table.sort(names)
     for _, name in ipairs(names) do
       parts[#parts + 1] = ("%s with sha256 %s"):format(name, version.files[name])
+      other = other or version.files[name]
     end
   end
-  return #parts > 0 and table.concat(parts, ", ") or "nothing"
+  return "Debian has " .. (#parts > 0 and table.concat(parts, ", ") or "nothing"), other
 end
 
 function Debian:versions(package)
@@ -188,6 +190,7 @@ end
 ---@param target string
 ---@return string? path   where it is now; the caller still verifies it
 ---@return string? why    what went wrong
+---@return string? other  the SHA-256 that Debian's archive has instead
 function Debian:get(package, sha256, target)
   local ok, why = self:update()
   if not ok then return nil, why end
@@ -202,7 +205,8 @@ function Debian:get(package, sha256, target)
       problem = ((result.stderr or ""):match "E: ([^\n]*)" or result.message or "nothing came")
     end
   end
-  return nil, problem or ("Debian has %s"):format(describe(versions))
+  if problem then return nil, problem end
+  return nil, describe(versions)
 end
 
 ---@class moonsand.build.DebianOptions

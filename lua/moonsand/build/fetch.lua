@@ -139,13 +139,13 @@ function Fetcher:attempt(way, source)
   local guard <close> = scope.new()
   local directory = check(core.mkdtemp(self.downloads .. "/tmp."))
   guard:defer(function() core.remove_tree(directory) end)
-  local ok, why = way.get(self, source, directory)
+  local ok, why, other = way.get(self, source, directory)
   local path, wrong = examine(directory, source)
   if path then return self:keep(source, path) end
   if ok and wrong[1] then
     return nil, ("sha256 is %s"):format(wrong[1].sha256), wrong[1].sha256
   end
-  return nil, why or "it brought no file"
+  return nil, why or "it brought no file", other
 end
 
 local function give_up(source, problems, mismatch)

@@ -36,20 +36,20 @@ local function words(text)
   return list
 end
 
--- Where a variable got the text that matters: the last statement that mentions `text`.
-local function place(recipe, variable, text)
+-- Where a variable or a flag got the text that matters: the last statement that mentions `text`.
+local function place(recipe, variable, text, flag)
   local found
   for _, entry in ipairs(recipe.data:where(variable) or {}) do
     local mentions = not text or (entry.text or ""):find(text, 1, true)
-    if entry.file and entry.line and (mentions or not found) then
+    if entry.file and entry.line and entry.flag == flag and (mentions or not found) then
       found = ("%s:%d"):format(entry.file, entry.line)
     end
   end
   return found or recipe.file
 end
 
---- Where a recipe says something: "file:line" of the last statement on a variable that mentions the
---- text, or the recipe's file.
+--- Where a recipe says something: "file:line" of the last statement on a variable, or on its flag,
+--- that mentions the text; or the recipe's file.
 M.place = place
 
 local function task_of(recipe, name)
@@ -116,7 +116,7 @@ local function refuse_flags(node)
     if #words(d:flag(node.task, flag)) > 0 then
       fault.throw("graph", ("'%s' has the flag [%s], which moonsand does not follow yet")
         :format(node.name, flag),
-        {where = place(node.recipe, node.task), hint = "use [depends] or [deptask] and DEPENDS"})
+        {where = place(node.recipe, node.task, nil, flag), hint = "use [depends] or [deptask]"})
     end
   end
 end
@@ -126,7 +126,7 @@ function Graph:edges_within(node)
   for _, before in ipairs(task_of(recipe, node.task).after or {}) do
     local name = long(before)
     if task_of(recipe, name) then
-      self:connect(node, recipe, name, "after", place(recipe, node.task))
+      self:connect(node, recipe, name, "after", place(recipe, node.task, nil, "task"))
     end
   end
 end
@@ -150,7 +150,7 @@ function Graph:edges_depends(node)
   local recipe = node.recipe
   for _, word in ipairs(words(recipe.data:flag(node.task, "depends"))) do
     local name, task = word:match "^(.+):([^:]+)$"
-    local where = place(recipe, node.task, word)
+    local where = place(recipe, node.task, word, "depends")
     if not name then
       fault.throw("graph", ("'%s' in the flag [depends] of '%s' names no task")
         :format(word, node.name), {where = where, hint = "write it as 'recipe:do_task'"})

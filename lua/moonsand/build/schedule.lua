@@ -1,13 +1,18 @@
 --- Runs the nodes of a graph, each after the ones it needs, the weightiest first, `jobs` at a time.
+local fault = require "moonsand.fault"
 local loop = require "moonsand.loop"
 
 local M = {}
+
+local TICK <const> = 0.2 -- seconds
 
 ---@class moonsand.build.Schedule
 ---@field nodes moonsand.build.Node[]   what to run; needs outside of this list count as done
 ---@field jobs integer                  how many at a time
 ---@field keep_going? boolean           after a failure, go on with what does not depend on it
 ---@field run fun(node: moonsand.build.Node): boolean   true: done; runs as a coroutine of the loop
+
+---@field tick? fun()                   called now and then while something runs
 
 ---@class moonsand.build.Outcome
 ---@field failed moonsand.build.Node[]       in the order in which they failed
@@ -51,7 +56,7 @@ function Run:done(node)
 end
 
 function Run:attempt(node)
-  local ok, result = xpcall(self.options.run, debug.traceback, node)
+  local ok, result = xpcall(self.options.run, fault.traced, node)
   self.running = self.running - 1
   if ok and result then
     self:done(node)
@@ -60,13 +65,17 @@ function Run:attempt(node)
     self.failed[#self.failed + 1] = node
     if not ok then self.broken = self.broken or result end
   end
-  self:fill()
 end
 
--- Start what may start. An error of the executor itself stops everything: that is a bug.
+-- An error of the executor itself stops everything: that is a bug, or a disk that is full.
+function Run:may_start()
+  if #self.ready == 0 or self.running >= self.options.jobs or self.broken then return false end
+  return #self.failed == 0 or self.options.keep_going
+end
+
+-- Started from here and never from a coroutine, so that resumes do not nest.
 function Run:fill()
-  while #self.ready > 0 and self.running < self.options.jobs do
-    if self.broken or #self.failed > 0 and not self.options.keep_going then return end
+  while self:may_start() do
     local node = table.remove(self.ready, 1)
     self.state[node] = "running"
     self.running = self.running + 1
@@ -74,13 +83,24 @@ function Run:fill()
   end
 end
 
+-- Something to do while tasks run: a clock on the screen goes on although nothing happens.
+function Run:step()
+  self.loop:step(self.options.tick and TICK)
+  if self.options.tick then self.options.tick() end
+end
+
 --- Run everything; returns when nothing runs any more.
 ---@param options moonsand.build.Schedule
 ---@return moonsand.build.Outcome
 function M.run(options)
   local run = new_run(options)
+  local work <close> = run.loop
   run:fill()
-  run.loop:run()
+  while run.running > 0 do
+    run:step()
+    run:fill()
+  end
+  assert(#work.tasks == 0, "a task left coroutines behind")
   if run.broken then error(run.broken, 0) end
   local left = {}
   for _, node in ipairs(options.nodes) do

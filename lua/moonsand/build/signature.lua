@@ -106,29 +106,6 @@ function M.difference(old, new)
   return list, same
 end
 
-local function words(text)
-  local set = {}
-  for word in (text or ""):gmatch "%S+" do set[word] = true end
-  return set
-end
-
--- Names in ${}, function calls, exports: the closure over what the recipe reader reports.
-local function closure(d, roots, ignored)
-  local seen, queue = {}, {}
-  local function put(name)
-    if not seen[name] and not ignored[name] then
-      seen[name] = true
-      queue[#queue + 1] = name
-    end
-  end
-  for _, name in ipairs(roots) do put(name) end
-  while #queue > 0 do
-    local name = table.remove(queue)
-    for _, other in ipairs(recipes.references(d, name)) do put(other) end
-  end
-  return order.keys(seen)
-end
-
 -- Directories of the metadata have another name in every clone; what lies in them is hashed itself.
 local function portable(text, directories)
   for _, directory in ipairs(directories) do
@@ -156,25 +133,24 @@ function M.directories(list)
   return result
 end
 
-local function add_variables(signature, node, context)
-  local d = node.recipe.data
-  local ignored = words(d:get "BB_BASEHASH_IGNORE_VARS")
-  local roots = {node.task}
-  for _, flag in ipairs {"prefuncs", "postfuncs"} do
-    for name in pairs(words(d:flag(node.task, flag))) do roots[#roots + 1] = name end
-  end
-  table.sort(roots)
-  for _, name in ipairs(closure(d, roots, ignored)) do
+-- The unexpanded texts, as BitBake has it: what they refer to has entries of its own. Only where a
+-- text is computed can its value change without it.
+local function add_texts(signature, node, context)
+  local d = node.data
+  local names, texts = recipes.references(d, node.task)
+  names[#names + 1] = node.task
+  for _, name in ipairs(names) do
     local kind = d:flag(name, "func") and "function" or "variable"
-    local value = d:flag(name, "vardepvalue") or d:raw(name)
-    if value then signature:add(kind, name, portable(value, context.directories)) end
+    signature:add(kind, name, portable(texts[name], context.directories))
+    if kind == "variable" and texts[name]:find("${=", 1, true) then
+      signature:add("value", name, portable(d:get(name) or "", context.directories))
+    end
     if d:flag(name, "export") then signature:add("export", name, "1") end
   end
 end
 
 local function add_sources(signature, node)
-  local recipe = node.recipe
-  local kinds = recipe.data:flag(node.task, "sources")
+  local kinds = node.data:flag(node.task, "sources")
   if kinds then
     for i, source in ipairs(sources.select(node.sources, kinds)) do
       signature:add("source", ("%s %s"):format(source.how, source.file), source.sha256)
@@ -182,7 +158,7 @@ local function add_sources(signature, node)
     end
     signature:add("listing", kinds, sources.listing(sources.select(node.sources, kinds)))
   end
-  if recipe.data:flag(node.task, "builtin") == "fetch" then
+  if node.data:flag(node.task, "builtin") == "fetch" then
     for _, source in ipairs(node.sources) do
       if source.scheme ~= "file" then
         signature:add("fetch", source.file, source.url .. " " .. source.sha256)
@@ -201,7 +177,7 @@ end
 ---@param context moonsand.build.SignatureContext
 ---@return moonsand.build.Signature
 function M.base(node, context)
-  local signature, d = M.new(), node.recipe.data
+  local signature, d = M.new(), node.data
   signature:add("task", "name", node.name)
   signature:add("layout", "sandbox", context.layout)
   if d:get "MOONSAND_EPOCH" then signature:add("layout", "epoch", d:get "MOONSAND_EPOCH") end
@@ -210,7 +186,7 @@ function M.base(node, context)
     local value = d:flag(node.task, flag)
     if value and value ~= "" then signature:add("flag", flag, value) end
   end
-  add_variables(signature, node, context)
+  add_texts(signature, node, context)
   add_sources(signature, node)
   return signature
 end

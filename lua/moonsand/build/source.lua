@@ -82,7 +82,7 @@ local function checksum(recipe, source, given)
   local flag = given.name and given.name .. ".sha256sum" or "sha256sum"
   local value = given.sha256sum or recipe.data:flag("SRC_URI", flag)
   source.checksum_where = given.sha256sum and source.where
-    or graph.place(recipe, ("SRC_URI[%s]"):format(flag))
+    or graph.place(recipe, "SRC_URI", nil, flag)
   if not value then
     fault.throw("recipe", ("'%s' has no checksum"):format(source.url), {
       where = source.where,

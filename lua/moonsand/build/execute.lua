@@ -1,0 +1,285 @@
+--- Runs one task in a sandbox of its own: /work is the stack of what the tasks before it froze, the
+--- sysroots are read-only overlays, the run script is bound in, everything it says goes to its log.
+local core = require "moonsand.core"
+local fault = require "moonsand.fault"
+local inputs = require "moonsand.build.inputs"
+local jobserver = require "moonsand.build.jobserver"
+local layer = require "moonsand.layer"
+local recipe = require "moonsand.recipe"
+local resolve = require "moonsand.build.resolve"
+local sandbox = require "moonsand.sandbox"
+local script = require "moonsand.build.script"
+local scope = require "moonsand.scope"
+local sources = require "moonsand.build.source"
+
+local M = {}
+
+--- Version of what a task sees; part of every signature.
+M.LAYOUT = "1: /work overlay; sysroots read-only; host /usr without /usr/local; uid 0; umask 022"
+
+local SOURCES <const> = script.DIRECTORY .. "/sources"
+local mounts = {target = "/work/recipe-sysroot", native = "/work/recipe-sysroot-native"}
+
+---@class moonsand.build.Workshop           what tasks share
+---@field store moonsand.Store
+---@field jobs? moonsand.build.Jobserver
+---@field fetcher moonsand.build.Fetcher
+---@field directory string                  logs and run scripts: <directory>/<recipe>/log.do_x
+
+local function check(ok, message, errno)
+  if not ok then fault.throw("fs", message, {errno = errno}) end
+  return ok
+end
+
+local function write(path, text)
+  local handle <close> = check(core.open(path, "w"))
+  local from = 1
+  while from <= #text do from = from + check(handle:write(text, from)) end
+end
+
+local function read(path)
+  local file = io.open(path, "rb")
+  if not file then return "" end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+--- Where a task's log and run script are.
+---@param directory string
+---@param node moonsand.build.Node
+---@param kind string   "log", "run", "signature"
+---@return string
+function M.path(directory, node, kind)
+  return ("%s/%s/%s.%s"):format(directory, node.recipe.name, kind, node.task)
+end
+
+local function layers_of(store, digests)
+  local list = {}
+  for i, digest in ipairs(digests) do
+    local found, why = store:layer(digest)
+    if not found then
+      fault.throw("layer", ("the work layer %s is gone from the store%s"):format(
+        digest:sub(1, 12), why and ": " .. why or ""), {hint = "build again"})
+    end
+    list[i] = found
+  end
+  return list
+end
+
+local function paths(layers)
+  local list = {}
+  for i, one in ipairs(layers) do list[i] = one.path end
+  return list
+end
+
+--- The sysroot trees of one kind as an overlay, or nil when there are none. Two trees that disagree
+--- about a path are a fault that names both recipes.
+local function sysroot(store, node, kind)
+  local trees = {}
+  for _, offer in ipairs(inputs.sysroots(node, kind)) do
+    local digest = offer.record.trees.sysroot
+    local tree = store:tree(digest)
+    if not tree then
+      fault.throw("layer", ("the sysroot of '%s' is gone from the store"):format(
+        offer.recipe.name), {hint = "build again"})
+    end
+    trees[#trees + 1] = {tree = tree, recipe = offer.recipe.name}
+  end
+  if #trees == 0 then return nil end
+  return {target = mounts[kind], lower = layer.staging(trees), read_only = true}
+end
+
+local function words(text)
+  local list = {}
+  for word in (text or ""):gmatch "%S+" do list[#list + 1] = word end
+  return list
+end
+
+-- [prefuncs], the task, [postfuncs]: each with a run script of its own.
+local function functions_of(node)
+  local d, list = node.data, {}
+  for _, name in ipairs(words(d:flag(node.task, "prefuncs"))) do list[#list + 1] = name end
+  list[#list + 1] = node.task
+  for _, name in ipairs(words(d:flag(node.task, "postfuncs"))) do list[#list + 1] = name end
+  return list
+end
+
+---@class moonsand.build.Scripts
+---@field names string[]                names of the run scripts in the sandbox
+---@field scripts table<string, table>   name -> from `moonsand.recipe`.shell
+---@field start string                  the start script
+
+--- The scripts of a task.
+---@param node moonsand.build.Node
+---@param jobs boolean   is there a job pool?
+---@return moonsand.build.Scripts
+function M.scripts(node, jobs)
+  local d, names, scripts = node.data, {}, {}
+  for _, func in ipairs(functions_of(node)) do
+    if not d:get(func) then
+      fault.throw("recipe", ("task '%s' has no function '%s'"):format(node.name, func), {
+        where = node.recipe.file, hint = ("write '%s() { ... }', or deltask %s"):format(func, func),
+      })
+    end
+    local name = func == node.task and "run." .. func or ("run.%s.%s"):format(node.task, func)
+    names[#names + 1] = name
+    scripts[name] = recipe.shell.script(d, func)
+  end
+  return {
+    names = names, scripts = scripts,
+    start = script.start {
+      names = names, jobs = jobs, dirs = d:flag(node.task, "dirs"),
+      cleandirs = d:flag(node.task, "cleandirs"),
+    },
+  }
+end
+
+local function source_binds(workshop, node, binds, files)
+  local kinds = node.data:flag(node.task, "sources")
+  if not kinds then return end
+  local chosen = sources.select(node.sources, kinds)
+  files[#files + 1] = {
+    target = script.DIRECTORY .. "/sources.list", text = sources.listing(chosen),
+  }
+  for _, source in ipairs(chosen) do
+    local path = workshop.fetcher:find(source)
+    if not path then
+      fault.throw("fetch", ("'%s' is gone from the download directory"):format(source.file),
+        {where = source.where, hint = "build again: it will be fetched"})
+    end
+    binds[#binds + 1] = {source = path, target = SOURCES .. "/" .. source.file}
+  end
+end
+
+-- The first task of a recipe starts from nothing: its upper is /work itself.
+local function work_mount(options, lower, scratch)
+  if #lower > 0 then
+    table.insert(options.overlays, {
+      target = "/work", lower = lower, upper = scratch.upper, work = scratch.work, order = -1,
+    })
+  else
+    table.insert(options.binds, {
+      source = scratch.upper, target = "/work", read_only = false, order = -1,
+    })
+  end
+end
+
+--- Options of the sandbox of a task, without its streams: also what `moonsand shell` enters.
+---@param workshop moonsand.build.Workshop
+---@param node moonsand.build.Node
+---@param scratch {upper: string, work: string}
+---@param over string[]           digests of the layers it runs over, the newest first
+---@param trace? string           the file that the trace goes to
+---@return table options
+---@return moonsand.build.Scripts
+function M.options(workshop, node, scratch, over, trace)
+  local d = node.data
+  local scripts = M.scripts(node, workshop.jobs ~= nil)
+  local options = {
+    name = node.name, root = "host", ids = "root", umask = tonumber(d:flag(node.task, "umask")
+      or "022", 8), hostname = "moonsand", network = "none", cwd = "/work",
+    command = script.command "start", env = {HOME = "/tmp", LANG = "C", TERM = "dumb"},
+    overlays = {}, binds = {}, dirs = {"/work/recipe-sysroot", "/work/recipe-sysroot-native"},
+    files = {{target = script.DIRECTORY .. "/start", text = scripts.start}},
+    -- What somebody put there by hand is in no package, so no signature would notice it.
+    tmpfs = {{target = "/usr/local", size = "1M"}},
+  }
+  work_mount(options, paths(layers_of(workshop.store, over)), scratch)
+  for _, kind in ipairs {"target", "native"} do
+    options.overlays[#options.overlays + 1] = sysroot(workshop.store, node, kind)
+  end
+  for _, name in ipairs(scripts.names) do
+    table.insert(options.files,
+      {target = script.DIRECTORY .. "/" .. name, text = scripts.scripts[name].text, mode = 493}) -- 0755
+  end
+  if trace then
+    table.insert(options.binds,
+      {source = trace, target = script.DIRECTORY .. "/trace", read_only = false})
+  end
+  if workshop.jobs then
+    table.insert(options.binds,
+      {source = workshop.jobs.path, target = jobserver.TARGET, read_only = false})
+    for name, value in pairs(workshop.jobs:environment()) do options.env[name] = value end
+  end
+  source_binds(workshop, node, options.binds, options.files)
+  return options, scripts
+end
+
+-- The recipe's line from the script's own report, the command as it ran from the trace.
+local function failing_command(scripts, trace, marks)
+  local last, found = script.last(trace), nil
+  for _, name in ipairs(scripts.names) do
+    found = recipe.shell.failure(scripts.scripts[name], marks) or found
+  end
+  return {
+    command = last and last.command or found and found.command, cwd = last and last.cwd,
+    where = found and found.file and ("%s:%s"):format(found.file, found.line),
+  }
+end
+
+-- What a person needs to know of a run that did not end well.
+local function describe_failure(result, scripts, trace, marks)
+  local failure = failing_command(scripts, trace, marks)
+  failure.exit_code, failure.signal = result.exit_code, result.signal
+  if result.outcome ~= "exit" and result.outcome ~= "signal" then
+    failure.message = result.message or tostring(result)
+    if result.outcome == "setup_failed" then failure.hint = "moonsand doctor" end
+  end
+  return failure
+end
+
+local function save_scripts(workshop, node, scripts)
+  check(core.mkdirs(("%s/%s"):format(workshop.directory, node.recipe.name)))
+  for _, name in ipairs(scripts.names) do
+    local path = ("%s/%s/%s"):format(workshop.directory, node.recipe.name, name)
+    write(path, scripts.scripts[name].text)
+    check(core.chmod(path, 493)) -- 0755
+  end
+end
+
+-- Run it with its output going to the log and to whoever listens; the run script's report on a
+-- failure is for us alone.
+local function run(options, log_path, on_output)
+  local log <close> = check(core.open(log_path, "w"))
+  local output = script.output(function(text)
+    local from = 1
+    while from <= #text do from = from + check(log:write(text, from)) end
+    on_output(text)
+  end, recipe.shell.is_mark)
+  options.stdout, options.stderr = "capture", "stdout"
+  options.on_output = function(_, bytes) output:take(bytes) end
+  local result = sandbox.new(options):run()
+  output:finish()
+  return result, output.marks
+end
+
+--- Run a task over the layers of `over`. On success its upper becomes a work layer.
+---@param workshop moonsand.build.Workshop
+---@param node moonsand.build.Node
+---@param on_output fun(text: string)
+---@return moonsand.Layer? layer
+---@return table? failure   command, cwd, where, exit_code, signal, message, kept
+function M.run(workshop, node, on_output)
+  local undo <close> = scope.new()
+  local over = assert(resolve.over(node))
+  local scratch = workshop.store:scratch()
+  undo:defer(function() scratch:close() end)
+  local trace = scratch.path .. "/trace"
+  write(trace, "")
+  local options, scripts = M.options(workshop, node, scratch, over, trace)
+  save_scripts(workshop, node, scripts)
+  if workshop.jobs then
+    workshop.jobs:take()
+    undo:defer(function() workshop.jobs:give() end)
+  end
+  local result, marks = run(options, M.path(workshop.directory, node, "log"), on_output)
+  if result.ok then
+    return workshop.store:freeze(scratch, {over = over, name = node.name})
+  end
+  local failure = describe_failure(result, scripts, read(trace), marks)
+  if result.outcome ~= "setup_failed" then failure.kept = scratch:keep(node.name).path end
+  return nil, failure
+end
+
+return M

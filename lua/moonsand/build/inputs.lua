@@ -1,0 +1,93 @@
+--- What a task builds upon: the work layers of the tasks before it in its recipe, and the sysroots
+--- of what the recipe depends on. Known from the graph alone; digests come later.
+local M = {}
+
+---@class moonsand.build.Inputs
+---@field kind "task"|"fetch"|"collect"|"noexec"
+---@field before moonsand.build.Node[]    tasks of the recipe that leave a layer, the oldest first
+---@field sysroots moonsand.build.Node[]  nodes whose tree it sees, by name
+---@field offers? "target"|"native"       its tree is part of the sysroots of others
+
+local builtins = {fetch = "fetch", collect = "collect"}
+
+local function kind_of(node)
+  local d = node.data
+  local builtin = d:flag(node.task, "builtin")
+  if builtin then return assert(builtins[builtin], "unknown builtin") end
+  local noexec = d:flag(node.task, "noexec")
+  if noexec and noexec ~= "" and noexec ~= "0" then return "noexec" end
+  return "task"
+end
+
+local function offer_of(node)
+  local d = node.data
+  if d:flag(node.task, "collect") ~= "sysroot" then return nil end
+  return d:get "SYSROOT_KIND" == "native" and "native" or "target"
+end
+
+-- The tasks of the same recipe that come before and leave a layer, all of them, in the plan's order.
+local function before(node)
+  local seen, list = {}, {}
+  local function put(other)
+    if other.kind == "task" and not seen[other] then
+      seen[other] = true
+      list[#list + 1] = other
+    end
+  end
+  for _, edge in ipairs(node.needs) do
+    if edge.node.recipe == node.recipe then
+      for _, other in ipairs(edge.node.before) do put(other) end
+      put(edge.node)
+    end
+  end
+  table.sort(list, function(a, b) return a.index < b.index end)
+  return list
+end
+
+-- A dependency brings its own dependencies along: a static library is linked with what it needs.
+-- But the tools that built a target's library are of no use to those who link against it.
+local function reach(node)
+  local seen = {}
+  for _, edge in ipairs(node.needs) do
+    local other = edge.node
+    if other.recipe == node.recipe then
+      for _, offer in ipairs(other.sysroots) do seen[offer] = true end
+    elseif other.offers then
+      seen[other] = true
+      for _, offer in ipairs(other.sysroots) do
+        if other.offers == "native" or offer.offers == "target" then seen[offer] = true end
+      end
+    end
+  end
+  local list = {}
+  for offer in pairs(seen) do list[#list + 1] = offer end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  return list
+end
+
+--- Fill in the inputs of every node of a plan.
+---@param order moonsand.build.Node[]   as `Graph:plan` gives it
+function M.attach(order)
+  for i, node in ipairs(order) do
+    node.index = i
+    node.kind = kind_of(node)
+    node.before = before(node)
+    node.sysroots = reach(node)
+    node.offers = offer_of(node)
+  end
+end
+
+--- The sysroots of one kind: what is mounted at recipe-sysroot ("target") or
+--- recipe-sysroot-native ("native").
+---@param node moonsand.build.Node
+---@param kind "target"|"native"
+---@return moonsand.build.Node[]
+function M.sysroots(node, kind)
+  local list = {}
+  for _, offer in ipairs(node.sysroots) do
+    if offer.offers == kind then list[#list + 1] = offer end
+  end
+  return list
+end
+
+return M

@@ -1,0 +1,67 @@
+--- One pool of job tokens for everything that runs: a task takes one, and every make inside takes
+--- what is left, so `jobs` bounds the whole build. GNU make's protocol over a named pipe.
+local core = require "moonsand.core"
+local loop = require "moonsand.loop"
+
+local M = {}
+
+--- Where the pipe is inside of a sandbox, and under which number the start script opens it.
+M.TARGET = "/run/moonsand/jobs"
+M.FD = 17
+
+---@class moonsand.build.Jobserver
+---@field path string
+---@field jobs integer
+local Jobserver = {__name = "moonsand.build.Jobserver"}
+Jobserver.__index = Jobserver
+
+function Jobserver:write(count)
+  if count > 0 then assert(self.pipe:write(("+"):rep(count))) end
+end
+
+-- Take what is in the pipe. Only while nobody runs: a task that was killed took its tokens along.
+function Jobserver:refill()
+  local bytes
+  repeat bytes = self.pipe:read(4096) until not bytes or bytes == ""
+  self:write(self.jobs)
+end
+
+--- Wait for a token. To be called from a coroutine of the loop.
+function Jobserver:take()
+  if self.users == 0 then self:refill() end
+  self.users = self.users + 1
+  while not self.pipe:read(1) do loop.wait({{fd = self.pipe, events = "r"}}) end
+end
+
+--- Give the token back.
+function Jobserver:give()
+  self.users = self.users - 1
+  self:write(1)
+end
+
+--- Environment that tells make about the pool.
+---@return table<string, string>
+function Jobserver:environment()
+  return {MAKEFLAGS = (" -j%d --jobserver-auth=%d,%d"):format(self.jobs, M.FD, M.FD)}
+end
+
+function Jobserver:__close()
+  self.pipe:close()
+  core.unlink(self.path)
+end
+
+--- Make a pool of `jobs` tokens with its pipe in a directory. `mkfifo` makes the pipe.
+---@param directory string
+---@param jobs integer
+---@param mkfifo fun(path: string)
+---@return moonsand.build.Jobserver
+function M.open(directory, jobs, mkfifo)
+  local path = ("%s/jobs.%d"):format(directory, core.getpid())
+  core.unlink(path)
+  mkfifo(path)
+  local pipe = assert(core.open(path, "r+"))
+  assert(pipe:nonblock(true))
+  return setmetatable({path = path, jobs = jobs, pipe = pipe, users = 0}, Jobserver)
+end
+
+return M

@@ -1,0 +1,145 @@
+--- One task of a build, from its turn to its result: a known result is taken, else it is made; then
+--- the records are written and everybody is told.
+local collect = require "moonsand.build.collect"
+local core = require "moonsand.core"
+local execute = require "moonsand.build.execute"
+local fault = require "moonsand.fault"
+local inputs = require "moonsand.build.inputs"
+local record = require "moonsand.build.record"
+local resolve = require "moonsand.build.resolve"
+local signature = require "moonsand.build.signature"
+
+local M = {}
+
+local function write(path, text)
+  local handle, message = io.open(path, "wb")
+  if not handle then fault.throw("fs", message) end
+  handle:write(text)
+  handle:close()
+end
+
+-- Every layer that will be mounted, and where.
+local function mounted(node)
+  local list = {}
+  for i, other in ipairs(node.before) do
+    list[i] = {place = ("/work %02d %s"):format(i, other.task), digest = other.record.layer}
+  end
+  for _, kind in ipairs {"target", "native"} do
+    for _, offer in ipairs(inputs.sysroots(node, kind)) do
+      list[#list + 1] = {
+        place = ("%s sysroot %s"):format(kind, offer.recipe.name),
+        digest = offer.record.trees.sysroot,
+      }
+    end
+  end
+  return list
+end
+
+local runners = {}
+
+function runners.task(build, node)
+  local frozen, failure = execute.run(build.workshop, node, function(text)
+    build.events:send("task_log", {task = node.name, text = text})
+  end)
+  if not frozen then return nil, failure end
+  return {layer = frozen.digest, trees = collect.run(build.store, node, frozen)}
+end
+
+function runners.collect(build, node)
+  return {trees = collect.run(build.store, node)}
+end
+
+function runners.fetch(build, node)
+  local lines = {}
+  for _, source in ipairs(node.sources) do
+    local path, how = build.workshop.fetcher:get(source)
+    lines[#lines + 1] = ("%s: %s (%s)\n"):format(source.file, path, how)
+  end
+  write(execute.path(build.directory, node, "log"), table.concat(lines))
+  return {trees = {}}
+end
+
+-- A fault is a failed task; anything else is a bug and goes on up.
+local function attempt(build, node)
+  local ok, result, failure = xpcall(runners[node.kind], fault.traced, build, node)
+  if ok then return result, failure end
+  if not fault.is(result) then error(result, 0) end
+  local log = execute.path(build.directory, node, "log")
+  if not core.stat(log) or node.kind ~= "task" then write(log, tostring(result) .. "\n") end
+  return nil, {message = result.message, where = result.where, hint = result.hint}
+end
+
+local function ended(build, node, fields)
+  node.outcome = fields.outcome
+  fields.task = node.name
+  build.counts[fields.outcome] = (build.counts[fields.outcome] or 0) + 1
+  build.events:send("task_ended", fields)
+end
+
+local function save(build, node, result, seconds)
+  node.record = {
+    task = node.name, action = node.action, layer = result.layer, trees = result.trees,
+    over = resolve.over(node), seconds = seconds, taint = "host",
+  }
+  build.store:put_record("log", "signature." .. node.action, node.action_text)
+  build.store:put_record("action", node.action, record.encode(node.record))
+  build.store:put_record("intent", node.intent, node.action .. "\n")
+end
+
+--- Keep the text of a task's signature in the build directory, to tell later what changed.
+---@param directory string
+---@param node moonsand.build.Node
+function M.remember(directory, node)
+  write(execute.path(directory, node, "signature"), node.intent_text)
+end
+
+-- Everything below is done: was anything made, or was all of it there?
+local function finish_noexec(build, node)
+  local outcome = "cached"
+  for _, edge in ipairs(node.needs) do
+    if edge.node.outcome == "ok" then outcome = "ok" end
+  end
+  ended(build, node, {outcome = outcome, seconds = 0})
+  return true
+end
+
+local function take_known(build, node)
+  if node.kind == "fetch" or node.fresh or build.forced[node.name] then return false end
+  local found = resolve.action(build.store, node.action)
+  if not found then return false end
+  node.record = found
+  build.store:put_record("intent", node.intent, node.action .. "\n")
+  ended(build, node, {
+    outcome = "cached", seconds = 0, why = "what it is made from came out the same",
+  })
+  return true
+end
+
+--- Run one node, or take its known result. A coroutine of the loop.
+---@param build table   the builder, running
+---@param node moonsand.build.Node
+---@return boolean ok
+function M.node(build, node)
+  if node.kind == "noexec" then return finish_noexec(build, node) end
+  node.action, node.action_text = signature.action(node.base, mounted(node))
+  if take_known(build, node) then return true end
+  local started = core.clock()
+  build.events:send("task_started", {task = node.name, why = node.why})
+  local result, failure = attempt(build, node)
+  local seconds = core.clock() - started
+  local log = execute.path(build.directory, node, "log")
+  if not result then
+    failure.outcome, failure.seconds, failure.why = "failed", seconds, node.why
+    failure.log = core.stat(log) and log or nil
+    build.failures[#build.failures + 1] = failure
+    ended(build, node, failure)
+    return false
+  end
+  save(build, node, result, seconds)
+  M.remember(build.directory, node)
+  ended(build, node, {outcome = "ok", seconds = seconds, why = node.why,
+    log = core.stat(log) and log or nil})
+  return true
+end
+
+return M
