@@ -45,7 +45,7 @@ describe("the block of a failure", function()
   local event = {
     event = "task_ended", task = "zlib:compile", outcome = "failed", seconds = 3.2, exit_code = 2,
     where = "recipes/zlib.bb:18", command = "make -j8", cwd = "/work/zlib-1.3.1",
-    log = "build/log",
+    log = "/home/me/build/log",
   }
 
   it("has command, lines, place and the log", function()
@@ -59,23 +59,26 @@ describe("the block of a failure", function()
       "  less build/log      2 lines",
       "",
     }, "\n"), failure.block(event,
-      "inflate.c:204:9: error: 'state' undeclared\nmake: *** [inflate.o] Error 1\n", 100))
+      "inflate.c:204:9: error: 'state' undeclared\nmake: *** [inflate.o] Error 1\n",
+      {width = 100, here = "/home/me"}))
   end)
 
   it("has the message when there was no command", function()
-    assert.are.equal("a:fetch failed after 0.0s: checksum of 'x': wrong\n\n",
-      failure.block({task = "a:fetch", seconds = 0, message = "checksum of 'x': wrong"}, nil, 80))
+    assert.are.equal("a:fetch failed after 0.0s: checksum of 'x': wrong\n\n  do that\n",
+      failure.block({task = "a:fetch", seconds = 0, message = "checksum of 'x': wrong",
+        hint = "do that"}, nil, {width = 80}))
   end)
 
   it("offers the shell only for a sandbox that was kept", function()
     local kept = setmetatable({kept = true}, {__index = event})
-    assert.is_truthy(failure.block(kept, "", 80):find("moonsand shell zlib:compile", 1, true))
-    assert.is_nil(failure.block(event, "", 80):find("moonsand shell", 1, true))
+    assert.is_truthy(failure.block(kept, "", {width = 80}):find("moonsand shell zlib:compile", 1,
+      true))
+    assert.is_nil(failure.block(event, "", {width = 80}):find("moonsand shell", 1, true))
   end)
 
   it("names the signal", function()
-    assert.is_truthy(failure.block({task = "a:b", signal = "SEGV"}, "", 80):find("signal SEGV", 1,
-      true))
+    local block = failure.block({task = "a:b", signal = "SEGV"}, "", {width = 80})
+    assert.is_truthy(block:find("a:b failed after 0.0s: signal SEGV", 1, true))
   end)
 end)
 

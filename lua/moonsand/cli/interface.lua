@@ -55,7 +55,8 @@ end
 ---@return integer rows
 function Interface.size()
   local rows, columns = require "moonsand.core".window(2)
-  return columns or 80, rows or 24
+  if not rows or rows < 1 or columns < 1 then return 80, 24 end -- a terminal may not know it
+  return columns, rows
 end
 
 --- May messages be coloured? `choice` is the value of `--color`.

@@ -92,44 +92,68 @@ local function command_line(event, width)
   return format.edges("    " .. command, event.cwd and "in " .. event.cwd, width)
 end
 
---- The block for one failed task.
----@param event table       the `task_ended` event
----@param log? string       the text of its log
----@param width integer     columns
----@return string
-function M.block(event, log, width)
-  width = math.min(width, 80)
-  local head = ("%s failed after %s: %s"):format(event.task, format.duration(event.seconds or 0),
-    reason(event))
-  local out = {format.edges(head, event.where, width), ""}
-  if event.command then out[#out + 1] = command_line(event, width) end
-  local picked, total = M.pick(log or "")
-  for _, line in ipairs(picked) do out[#out + 1] = "  │ " .. format.fit(line, 400) end
-  if event.message and (event.exit_code or event.signal) then
-    for line in event.message:gmatch("[^\n]+") do out[#out + 1] = "  " .. line end
-  end
-  if out[#out] ~= "" then out[#out + 1] = "" end
-  local keep = #event.task
+--- What to do next: the words to type, and what one gets.
+local function next_steps(event, total, here)
+  local steps = {}
+  if event.hint then steps[#steps + 1] = {event.hint} end
   if event.log then
-    out[#out + 1] = ("  less %s      %d lines"):format(event.log, total)
+    steps[#steps + 1] = {"less " .. format.below(event.log, here), ("%d lines"):format(total)}
   end
   if event.kept then
-    out[#out + 1] = ("  moonsand shell %s      the sandbox as it stopped"):format(
-      format.pad(event.task, keep))
+    steps[#steps + 1] = {"moonsand shell " .. event.task, "the sandbox as it stopped"}
+  end
+  local width = 0
+  for _, step in ipairs(steps) do
+    if step[2] then width = math.max(width, format.width(step[1])) end
+  end
+  for i, step in ipairs(steps) do
+    steps[i] = "  " .. (step[2] and format.pad(step[1], width + 6) .. step[2] or step[1])
+  end
+  return steps
+end
+
+--- The part between the head and the next steps; empty when the head says it all.
+local function body(event, picked, width)
+  local out = {}
+  if event.command then out[1] = command_line(event, width) end
+  if event.command or event.exit_code or event.signal then
+    for _, line in ipairs(picked) do out[#out + 1] = "  │ " .. format.fit(line, 400) end
+    for line in (event.message or ""):gmatch("[^\n]+") do out[#out + 1] = "  " .. line end
+  end
+  return out
+end
+
+--- The block for one failed task.
+---@param event moonsand.build.Event   `task_ended`
+---@param log? string       the text of its log
+---@param options {width: integer, here?: string}   columns; the directory that paths are cut by
+---@return string
+function M.block(event, log, options)
+  local width = math.min(options.width, 80)
+  local head = ("%s failed after %s: %s"):format(event.task, format.duration(event.seconds or 0),
+    reason(event))
+  local out = {format.edges(head, format.below(event.where, options.here), width)}
+  local picked, total = M.pick(log or "")
+  for _, part in ipairs {body(event, picked, width), next_steps(event, total, options.here)} do
+    if #part > 0 then
+      out[#out + 1] = ""
+      table.move(part, 1, #part, #out + 1, out)
+    end
   end
   return table.concat(out, "\n") .. "\n"
 end
 
 --- "127 tasks: 86 ok, 40 cached, 1 failed, 0 not started in 1m12s"
----@param event table   the `build_ended` event
+---@param event moonsand.build.Event   `build_ended`
 ---@return string
 function M.summary(event)
   local counts = event.counts or {}
-  local ok, cached = counts.ok or 0, counts.cached or 0
+  local ok, cached, skipped = counts.ok or 0, counts.cached or 0, counts.skipped or 0
   local failed, left = counts.failed or 0, counts.not_started or 0
-  local total = ok + cached + failed + left
-  return ("%d task%s: %d ok, %d cached, %d failed, %d not started in %s\n"):format(total,
-    total == 1 and "" or "s", ok, cached, failed, left, format.duration(event.seconds or 0))
+  local total = ok + cached + skipped + failed + left
+  return ("%d task%s: %d ok, %d cached, %s%d failed, %d not started in %s\n"):format(total,
+    total == 1 and "" or "s", ok, cached, skipped > 0 and skipped .. " not needed, " or "",
+    failed, left, format.duration(event.seconds or 0))
 end
 
 return M

@@ -77,6 +77,15 @@ function M.edges(left, right, width)
   return left .. (" "):rep(gap) .. right
 end
 
+--- A path, without the directory that one is in.
+---@param path? string
+---@param here? string
+---@return string?
+function M.below(path, here)
+  if path and here and path:sub(1, #here + 1) == here .. "/" then return path:sub(#here + 2) end
+  return path
+end
+
 local colours = {red = "\27[31m", green = "\27[32m", dim = "\27[2m", bold = "\27[1m"}
 
 --- The text in a colour, when colours are on.

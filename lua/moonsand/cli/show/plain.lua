@@ -54,7 +54,9 @@ function Plain:task_ended(event)
   end
   self.last_is_failure = failed
   if not failed then return end
-  local block = failure.block(event, event.log and self.read(event.log), self.width)
+  local block = failure.block(event, event.log and self.read(event.log), {
+    width = self.width, here = self.here,
+  })
   table.insert(self.failures, block)
   self:say("\n" .. block)
 end
@@ -106,6 +108,7 @@ function Plain.close() end
 ---@field colour? boolean
 ---@field quiet? boolean
 ---@field verbose? boolean
+---@field here? string                        paths below this directory are shown without it
 
 ---@param options moonsand.ShowOptions
 ---@return table listener   has `:event(event)`, `:tick()`, `:close()`
@@ -113,7 +116,7 @@ function M.new(options)
   return setmetatable({
     write = options.write, clock = options.clock, read = options.read,
     width = (options.size()), colour = options.colour or false,
-    quiet = options.quiet, verbose = options.verbose,
+    quiet = options.quiet, verbose = options.verbose, here = options.here,
     total = 0, done = 0, spoke = options.clock(), running = {}, partial = {}, failures = {},
   }, Plain)
 end

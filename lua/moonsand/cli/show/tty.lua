@@ -50,8 +50,9 @@ function Tty:task_ended(event)
   if not self.quiet then above(self, line .. "\n") end
   self.last_is_failure = failed
   if not failed then return end
-  local columns = self.size()
-  local block = failure.block(event, event.log and self.read(event.log), columns)
+  local block = failure.block(event, event.log and self.read(event.log), {
+    width = (self.size()), here = self.here,
+  })
   table.insert(self.failures, block)
   above(self, "\n" .. block)
 end
@@ -147,7 +148,7 @@ end
 function M.new(options)
   return setmetatable({
     write = options.write, clock = options.clock, read = options.read, size = options.size,
-    colour = options.colour or false, quiet = options.quiet,
+    colour = options.colour or false, quiet = options.quiet, here = options.here,
     done = 0, started = options.clock(), drawn = -math.huge, height = 0, names = 18, shown = "",
     running = {}, counts = {}, lines = {}, failures = {},
   }, Tty)
