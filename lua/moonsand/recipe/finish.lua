@@ -1,0 +1,90 @@
+--- The end of a recipe: deferred classes, names of variables, anonymous functions, tasks, variants.
+local class = require "moonsand.recipe.class"
+local fault = require "moonsand.fault"
+local lua = require "moonsand.recipe.lua"
+local parse = require "moonsand.recipe.parse"
+local python = require "moonsand.recipe.python"
+local task = require "moonsand.recipe.task"
+
+local M = {}
+
+local function run_anonymous(d)
+  for _, statement in ipairs(d.state.anonymous or {}) do
+    if statement.language == "lua" then
+      lua.run(d, statement.text, statement.file, statement.line)
+    else
+      fault.throw("recipe", "an anonymous python function needs Python", {
+        where = ("%s:%d"):format(statement.file, statement.line), hint = python.hint,
+        reason = "python",
+      })
+    end
+  end
+end
+
+local function finalise(d)
+  d:expand_keys()
+  run_anonymous(d)
+  task.map_virtual(d)
+  d.state.collected = task.collect(d)
+end
+
+--- Read the classes that were deferred, in order, until none is left.
+---@param reader moonsand.recipe.Reader
+---@param d moonsand.recipe.Data
+function M.deferred(reader, d)
+  local waiting = class.next_deferred(d)
+  while waiting do
+    parse.inherit(reader, d, waiting.text, waiting.statement, true)
+    waiting = class.next_deferred(d)
+  end
+end
+
+--- Finish one store. A recipe that skips itself keeps the reason in `d.state.skipped`.
+---@param d moonsand.recipe.Data
+function M.finalise(d)
+  local ok, problem = pcall(finalise, d)
+  if ok then return end
+  if not (fault.is(problem) and problem.reason == "skip") then error(problem, 0) end
+  d.state.skipped = problem.message
+  d.state.collected = d.state.collected or task.collect(d)
+end
+
+-- What BBCLASSEXTEND's word says: the class, and the argument after the colon.
+local function extend(reader, d, word, name, file)
+  local class_name, argument = word:match("^([^:]*):([^:]*)")
+  if class_name then
+    d:set("BBEXTENDCURR", class_name)
+    d:set("BBEXTENDVARIANT", argument)
+  else
+    d:set("PN", (name or "") .. "-" .. word)
+  end
+  parse.inherit(reader, d, class_name or word, {file = file, line = 0}, true)
+end
+
+--- All stores of a recipe: the plain one under "", one for each word of BBCLASSEXTEND.
+---@param reader moonsand.recipe.Reader
+---@param d moonsand.recipe.Data       after the recipe's statements
+---@param file string
+---@return table<string, moonsand.recipe.Data> stores, string[] variants  in order, "" first
+function M.recipe(reader, d, file)
+  local before = d:copy()
+  M.deferred(reader, before)
+  local plain = before:copy()
+  M.finalise(plain)
+  local stores, order = {[""] = plain}, {""}
+  local words = plain:get("BBCLASSEXTEND") or ""
+  for word in words:gmatch("%S+") do
+    if not stores[word] then
+      local variant = d:copy()
+      variant:set("BBCLASSEXTEND", words)
+      extend(reader, variant, word, plain:get("PN"), file)
+      M.deferred(reader, variant)
+      M.finalise(variant)
+      stores[word] = variant
+      order[#order + 1] = word
+    end
+  end
+  return stores, order
+end
+
+return M
