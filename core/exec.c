@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -132,7 +132,8 @@ static const char **check_environment(Check *c)
   return env;
 }
 
-/* {"exec", argv = {...}, env = {...}, path = "where to look", session = true, init = true} */
+/* {"exec", argv = {...}, env = {...}, path = "where to look", session = true, init = true,
+   terminal = false}; terminal: fd 0 becomes the controlling terminal of the new session */
 void check_exec(Check *c, Step *s)
 {
   size_t count;
@@ -143,6 +144,7 @@ void check_exec(Check *c, Step *s)
   s->exec.path = check_string_or(c, "path", "/usr/local/bin:/usr/bin:/bin");
   s->exec.session = check_flag(c, "session", true);
   s->exec.init = check_flag(c, "init", true);
+  s->exec.terminal = check_flag(c, "terminal", false);
 }
 
 /* What the caller ignores (nohup, a host program without SIGPIPE) is not the program's business. */
@@ -199,6 +201,7 @@ int exec_program(Run *r, const Step *s)
 {
   if (s->exec.session && setsid() < 0 && errno != EPERM) return stop(r, "setsid", NULL);
   if (r->fds && apply_fds(r, r->fds) < 0) return -1;
+  if (s->exec.terminal && ioctl(0, TIOCSCTTY, 0) < 0) return stop(r, "ioctl(TIOCSCTTY)", NULL);
   reset_signals();
   search_and_execute(s);
   return stop(r, "exec", s->exec.argv[0]);

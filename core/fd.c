@@ -75,22 +75,27 @@ static int fd_number(lua_State *L)
   return 1;
 }
 
+static int read_bytes(lua_State *L, int fd, size_t want)
+{
+  luaL_Buffer b;
+  char *space = luaL_buffinitsize(L, &b, want);
+  ssize_t n;
+
+  do n = read(fd, space, want);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return fail(L, "read");
+  luaL_pushresultsize(&b, (size_t)n);
+  return 1;
+}
+
 /* handle:read([count]) -> bytes ("" at end of file) | nil, message, errno */
 static int fd_read(lua_State *L)
 {
   Fd *h = check_open(L, 1);
   lua_Integer want = luaL_optinteger(L, 2, 65536);
-  luaL_Buffer b;
-  char *space;
-  ssize_t n;
 
   luaL_argcheck(L, want > 0 && want <= READ_MAX, 2, "not a count from 1 to 1048576");
-  space = luaL_buffinitsize(L, &b, (size_t)want);
-  do n = read(h->fd, space, (size_t)want);
-  while (n < 0 && errno == EINTR);
-  if (n < 0) return fail(L, "read");
-  luaL_pushresultsize(&b, (size_t)n);
-  return 1;
+  return read_bytes(L, h->fd, (size_t)want);
 }
 
 /* handle:write(bytes [, from]) -> count written (may be less) | nil, message, errno */
@@ -135,6 +140,17 @@ static int fd_nonblock(lua_State *L)
   if (fcntl(h->fd, F_SETFL, flags) < 0) return fail(L, "fcntl");
   lua_pushboolean(L, 1);
   return 1;
+}
+
+/* read(fd, count) -> bytes ("" at end of file) | nil, message, errno: for a number, such as the
+   caller's own 0 */
+static int core_read(lua_State *L)
+{
+  int fd = fd_check(L, 1);
+  lua_Integer want = luaL_checkinteger(L, 2);
+
+  luaL_argcheck(L, want > 0 && want <= READ_MAX, 2, "not a count from 1 to 1048576");
+  return read_bytes(L, fd, (size_t)want);
 }
 
 static int fd_isatty(lua_State *L)
@@ -232,6 +248,7 @@ static const luaL_Reg functions[] = {
   {"pipe", core_pipe},
   {"memfd", core_memfd},
   {"isatty", fd_isatty},
+  {"read", core_read},
   {NULL, NULL},
 };
 

@@ -58,7 +58,7 @@ struct Step {
     } fds;
     struct {
       const char **argv, **env, *path;
-      bool session, init;
+      bool session, init, terminal;
     } exec;
   };
 };

@@ -37,7 +37,7 @@ const Verb verbs[] = {
   {"capabilities", FIELDS("keep"), check_capabilities, run_capabilities, true},
   {"no_new_privileges", NO_FIELDS, check_no_new_privileges, run_no_new_privileges, true},
   {"fds", FIELDS("map"), check_fds, run_fds, false},
-  {"exec", FIELDS("argv", "env", "path", "session", "init"), check_exec, run_exec, false},
+  {"exec", FIELDS("argv", "env", "path", "session", "init", "terminal"), check_exec, run_exec, false},
   {NULL, NULL, NULL, NULL, false},
 };
 

@@ -45,13 +45,13 @@ function M.attached(box)
   local signals <close> = assert(core.signals("INT", "TERM", "HUP"))
   local running <close>, failure = box:start()
   if not running then return failure end
-  return running:wait {
+  return running:wait {{
     fd = signals,
     ready = function()
       local name = core.read_signal(signals)
       if name then running:kill(name) end
     end,
-  }
+  }}
 end
 
 --- Say why there was no program, or why it was stopped.

@@ -19,16 +19,39 @@ if command -v bash >/dev/null; then exec bash --norc --noprofile -i; fi
 exec sh -i
 ]]
 
---- Run a program at the terminal: in the caller's session, so that ctrl-C and job control work; the
---- terminal is taken back afterwards.
+--- Signals that are the terminal's business: the window changed, or moonsand is to end.
+local function on_signal(signals, running)
+  local name = core.read_signal(signals)
+  if name == "WINCH" then
+    running:resize(0)
+  elseif name then
+    running:kill(name)
+  end
+end
+
+--- Run a program at the caller's terminal, on a terminal of its own: it can push no keys into ours.
+local function at_terminal(spec, ui)
+  spec.pty, spec.stdin = true, "inherit"
+  spec.on_output = function(_, bytes)
+    ui.out:write(bytes)
+    ui.out:flush()
+  end
+  local signals <close> = assert(core.signals("WINCH", "TERM", "HUP"))
+  local running <close>, failure = sandbox.new(spec):start()
+  if not running then return failure end
+  running:resize(0)
+  local raw <close> = assert(core.raw(0))
+  return running:wait {{fd = signals, ready = function() on_signal(signals, running) end}}, raw
+end
+
+--- Run a program as this process's own, at the terminal when there is one.
 ---@param spec table   options of a sandbox, without streams
+---@param ui moonsand.Interface
 ---@return moonsand.sandbox.Result
-function M.attached(spec)
+function M.attached(spec, ui)
+  if core.isatty(0) and core.isatty(1) then return (at_terminal(spec, ui)) end
   spec.stdin, spec.stdout, spec.stderr = "inherit", "inherit", "inherit"
-  spec.session = false
-  local result = run.attached(sandbox.new(spec))
-  if core.isatty(0) then core.foreground(0) end
-  return result
+  return run.attached(sandbox.new(spec))
 end
 
 ---@param args table
@@ -42,7 +65,7 @@ function M.run(args, ui)
     spec.script = script
     spec.env.PS1 = spec.env.PS1 or "(moonsand) \\w $ "
   end
-  local result = M.attached(spec)
+  local result = M.attached(spec, ui)
   run.explain(result, ui)
   return result:code()
 end

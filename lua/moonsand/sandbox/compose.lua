@@ -130,7 +130,8 @@ function M.plan(options, fds, term)
     {"fds", map = fds or {[0] = 0, [1] = 1, [2] = 2}})
   local env = environment(options, term)
   add(steps, {"exec", argv = argv(options), env = env, path = env.PATH,
-    session = options.session ~= false, init = not options.as_init})
+    session = options.session ~= false, init = not options.as_init,
+    terminal = options.pty})
   return plan.new(steps)
 end
 

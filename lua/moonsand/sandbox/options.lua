@@ -49,6 +49,7 @@ local M = {}
 ---@field on_output? fun(stream: "stdout"|"stderr", bytes: string)   instead of keeping what is
 ---  captured
 ---@field session? boolean    default true: a session of its own, without the caller's terminal
+---@field pty? boolean        a terminal of its own: stdin is copied to it, what it shows is stdout
 ---@field as_init? boolean    the program itself is pid 1
 ---@field name? string        for messages
 
@@ -59,7 +60,7 @@ local kinds = {
   hostname = "string", umask = "number", timeout = "number", grace = "number", limits = "table",
   stdin = {"string", "userdata", "table"}, stdout = {"string", "userdata"},
   stderr = {"string", "userdata"}, on_output = "function", session = "boolean",
-  as_init = "boolean", name = "string",
+  pty = "boolean", as_init = "boolean", name = "string",
 }
 
 local entries = {
@@ -192,6 +193,15 @@ local function check_program(options)
   if #options.command == 0 then wrong("'command' is empty") end
 end
 
+local function check_terminal(options)
+  if not options.pty then return end
+  if options.stderr or (options.stdout and options.stdout ~= "capture") then
+    wrong("with 'pty' what the terminal shows is captured, or given to 'on_output'",
+      "leave 'stdout' and 'stderr' out")
+  end
+  if options.session == false then wrong("'pty' needs a session of its own") end
+end
+
 local function check_environment(env)
   for name, value in order.sorted(env) do
     check_kind("a name in 'env'", name, "string")
@@ -210,6 +220,7 @@ function M.check(given)
   check_keys("the options", given, kinds)
   check_choices(given)
   check_program(given)
+  check_terminal(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end
   for list in order.sorted(entries) do

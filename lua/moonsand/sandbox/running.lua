@@ -3,6 +3,7 @@ local core = require "moonsand.core"
 local defaults = require "moonsand.sandbox.defaults"
 local loop = require "moonsand.loop"
 local result = require "moonsand.sandbox.result"
+local terminal = require "moonsand.sandbox.terminal"
 
 local M = {}
 
@@ -18,10 +19,12 @@ Running.__index = Running
 ---@param cleanup fun()
 ---@return moonsand.sandbox.Running
 function M.new(process, streams, options, cleanup)
+  local source = streams.source
   return setmetatable({
     process = process, streams = streams, options = options, cleanup = cleanup,
     started = core.clock(), parts = {stdout = {}, stderr = {}}, timed_out = false,
     term_at = options.timeout and core.clock() + options.timeout,
+    keys = source and terminal.keys(source, streams.master),
   }, Running)
 end
 
@@ -34,13 +37,23 @@ function Running:kill(signal)
   return self.process:kill(signal)
 end
 
+--- Nothing more comes from a pipe.
+function Running:drop(i)
+  local pipe = table.remove(self.streams.pipes, i)
+  if pipe.handle == self.streams.master then self.keys = nil end
+  pipe.handle:close()
+end
+
 --- One read of a pipe; drops it at its end.
 function Running:take(i)
   local pipe = self.streams.pipes[i]
-  local bytes = assert(pipe.handle:read(65536))
-  if bytes == "" then
-    pipe.handle:close()
-    table.remove(self.streams.pipes, i)
+  local bytes, err, errno = pipe.handle:read(65536)
+  if bytes == "" or terminal.is_end(errno) then
+    self:drop(i)
+  elseif errno == terminal.would_block then
+    return
+  elseif not bytes then
+    error(err, 0)
   elseif self.options.on_output then
     self.options.on_output(pipe.name, bytes)
   else
@@ -76,33 +89,37 @@ function Running:time_left()
   return at and math.max(0, at - core.clock())
 end
 
+--- What to wait for, and what to do about each.
+function Running:entries(watches)
+  local list, serve = {{fd = self.process}}, {function() end}
+  local function add(entry, fn)
+    list[#list + 1], serve[#serve + 1] = entry, fn
+  end
+  for i = #self.streams.pipes, 1, -1 do -- backwards: take() may drop a pipe
+    add({fd = self.streams.pipes[i].handle}, function() self:take(i) end)
+  end
+  if self.keys and self.keys.fd then add(self.keys, function() self.keys:ready() end) end
+  for _, watch in ipairs(watches) do add(watch, function() watch.ready() end) end
+  return list, serve
+end
+
 --- Serve what happens next; returns how the process ended once it has.
-function Running:step(extra)
-  local list = {{fd = self.process}}
-  for i, pipe in ipairs(self.streams.pipes) do list[i + 1] = {fd = pipe.handle} end
-  if extra then list[#list + 1] = {fd = extra} end
+function Running:step(watches)
+  local list, serve = self:entries(watches)
   local ready = loop.wait(list, self:time_left())
   self:check_time()
-  for k = ready and #ready or 0, 1, -1 do -- backwards: take() may drop a pipe
-    local i = ready[k]
-    if extra and i == #list then
-      self.on_extra()
-    elseif i > 1 and self.streams.pipes[i - 1] then
-      self:take(i - 1)
-    end
-  end
+  for _, i in ipairs(ready or {}) do serve[i]() end
   local ended, err = self.process:wait()
   if ended == nil then error(err, 0) end
   return ended or nil
 end
 
 --- Wait for the end. What is written meanwhile is read, so no pipe can fill up.
----@param watch? {fd: any, ready: fun()}   something else to serve, such as the caller's signals
+---@param watches? {fd: any, events?: string, ready: fun()}[]   what else to serve, such as signals
 ---@return moonsand.sandbox.Result
-function Running:wait(watch)
-  if watch then self.on_extra = watch.ready end
+function Running:wait(watches)
   local ended
-  repeat ended = self:step(watch and watch.fd) until ended
+  repeat ended = self:step(watches or {}) until ended
   self:drain()
   local final = result.ended(ended, {
     stdout = table.concat(self.parts.stdout), stderr = table.concat(self.parts.stderr),
@@ -110,6 +127,12 @@ function Running:wait(watch)
   })
   self:close()
   return final
+end
+
+--- Give the sandbox's own terminal the size of another one.
+---@param from any   the caller's terminal: a handle or a number
+function Running:resize(from)
+  if self.streams.master then terminal.resize(from, self.streams.master) end
 end
 
 --- Kill what still runs, and let go of everything.

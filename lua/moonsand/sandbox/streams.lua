@@ -19,6 +19,8 @@ end
 ---@field fds table<integer, any>   the fd map
 ---@field own any[]                 handles to close when the child has them
 ---@field pipes table[]             {name, handle}: what is captured
+---@field master? any               our end of the sandbox's terminal
+---@field source? any               what is typed into it
 local Streams = {__name = "moonsand.sandbox.Streams"}
 Streams.__index = Streams
 
@@ -48,11 +50,26 @@ function Streams:output(name, value)
   return self:keep(writer)
 end
 
+--- A terminal of the sandbox's own. Its streams are one; ours are at its other end.
+function Streams:terminal(options)
+  local master, slave = core.pty()
+  if not master then fault.throw("sandbox", "terminal: " .. slave) end
+  self:keep(slave)
+  for number = 0, 2 do self.fds[number] = slave end
+  self.pipes[1] = {name = "stdout", handle = master}
+  self.master = master
+  if options.stdin and options.stdin ~= "null" then self.source = self:input(options.stdin) end
+end
+
 --- Open what the options say.
 ---@param options table
 ---@return moonsand.sandbox.Streams
 function M.open(options)
   local self = setmetatable({fds = {}, own = {}, pipes = {}}, Streams)
+  if options.pty then
+    self:terminal(options)
+    return self
+  end
   self.fds[0] = self:input(options.stdin)
   self.fds[1] = self:output("stdout", options.stdout)
   self.fds[2] = self:output("stderr", options.stderr)
@@ -62,7 +79,7 @@ end
 --- The child has its ends: close ours, so that a reader sees the end of file.
 function Streams:release()
   for i = #self.own, 1, -1 do
-    self.own[i]:close()
+    if self.own[i] ~= self.source then self.own[i]:close() end
     self.own[i] = nil
   end
 end
@@ -70,6 +87,7 @@ end
 --- Close everything.
 function Streams:close()
   self:release()
+  if type(self.source) == "userdata" then self.source:close() end
   for _, pipe in ipairs(self.pipes) do pipe.handle:close() end
 end
 
