@@ -63,7 +63,7 @@ lint:
 bench:
 	@sh .ci/need 'make bench' build run bench
 	@$(MAKE) --no-print-directory -s all $(O)/bench/floor
-	@LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='./$(O)/?.so;;' FLOOR='$(O)/bench/floor' \
+	@LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' FLOOR='$(O)/bench/floor' \
 	  sh -e -c 'for file in bench/*.lua; do $(LUA) "$$file"; done'
 
 $(O)/bench/%: bench/%.c
