@@ -85,7 +85,7 @@ function M.unshared(text)
   return output
 end
 
---- Run shell text in an overlay of the lowers, first wins, over a scratch; it starts in the overlay.
+--- Run shell text in an overlay of the lowers, first wins, over a scratch.
 function M.overlay(lower, scratch, text)
   local point = scratch.path .. "/mount"
   core.mkdir(point)

@@ -106,7 +106,7 @@ function M.find(items, allow)
     local best = recipe and winning_claim(claims, recipe)
     if best then
       for _, claim in ipairs(claims) do
-        if claim.item ~= best.item then
+        if not same(claim.entry, best.entry) then
           wins[#wins + 1] = {above = best.item, below = claim.item}
         end
       end

@@ -1,0 +1,156 @@
+local core = require "moonsand.core"
+local host = require "spec.support.host"
+local layer = require "moonsand.layer"
+local layers = require "spec.support.layers"
+
+local DAY = 86400 * 1000000000
+
+-- Set the collection's clock of a tree or work layer.
+local function used(item, days_ago)
+  assert(core.touch(item.path:gsub("/t$", "/meta"), core.time_ns() - days_ago * DAY))
+end
+
+local function removed(report)
+  local out = {}
+  for _, item in ipairs(report.removed) do out[item.digest] = true end
+  return out
+end
+
+describe("garbage collection", function()
+  it("takes nothing that this or another process holds", function()
+    local room <close> = layers.room()
+    local digest = room:tree("a", {x = "1"}).digest
+    local other <close> = layer.open(room.store_path, {sync = "off"})
+    local report = other:gc {max_used = 0}
+    assert.are.equal(0, #report.removed)
+    assert.are.equal(1, report.held)
+    room:reopen()
+    assert.is_table(other:tree(digest))
+    assert.are.equal(0, #room.store:gc({max_used = 0}).removed)
+    other:close()
+    assert.are.equal(1, #room.store:gc({max_used = 0}).removed)
+    assert.is_nil((room.store:tree(digest)))
+  end)
+
+  it("takes the least recently used first, until the cap holds", function()
+    local room <close> = layers.room()
+    local text = ("x"):rep(100000)
+    local items = {}
+    for i = 1, 4 do items[i] = room:tree("t" .. i, {x = text .. i}) end
+    for i, days in ipairs {2, 9, 1, 5} do used(items[i], days) end
+    room:reopen()
+    local gone = removed(room.store:gc {max_used = 220000})
+    assert.is_nil(gone[items[1].digest])
+    assert.is_true(gone[items[2].digest])
+    assert.is_nil(gone[items[3].digest])
+    assert.is_true(gone[items[4].digest])
+  end)
+
+  it("counts a use by any process as recent", function()
+    local room <close> = layers.room()
+    local old, new = room:tree("a", {x = "1"}), room:tree("b", {x = "2"})
+    used(old, 9)
+    used(new, 1)
+    room:reopen():tree(old.digest)
+    room:reopen()
+    local gone = removed(room.store:gc {max_used = 3000})
+    assert.is_nil(gone[old.digest])
+    assert.is_true(gone[new.digest])
+  end)
+
+  it("keeps what is pinned until it is unpinned", function()
+    local room <close> = layers.room()
+    local digest = room:tree("a", {x = "1"}).digest
+    room.store:pin("release 1.0", {digest})
+    room:reopen()
+    assert.are.equal(0, #room.store:gc({max_used = 0}).removed)
+    room.store:pin("release 1.0", {})
+    assert.are.equal(1, #room.store:gc({max_used = 0}).removed)
+  end)
+
+  it("takes a work layer with the layer it was written over", function()
+    local room <close> = layers.room()
+    local text = ("x"):rep(100000)
+    local base = room:layer {a = text}
+    local over = room:layer({b = "1"}, {over = {base}})
+    local alone = room:layer {c = "1"}
+    used(base, 9)
+    used(over, 1)
+    used(alone, 2)
+    room:reopen()
+    local gone = removed(room.store:gc {max_used = 50000})
+    assert.is_true(gone[base.digest])
+    assert.is_true(gone[over.digest])
+    assert.is_nil(gone[alone.digest])
+  end)
+
+  it("takes the records that name what goes, and no others", function()
+    local room <close> = layers.room()
+    local a, b = room:tree("a", {x = "1"}), room:tree("b", {x = "2"})
+    room.store:put_record("action", "key-a", "tree " .. a.digest .. "\n")
+    room.store:put_record("intent", "key-b", ('{"tree":"%s"}'):format(b.digest))
+    room.store:put_record("log", "log-a", a.digest)
+    room.store:pin("b", {b.digest})
+    room:reopen()
+    assert.are.equal(1, room.store:gc({max_used = 0}).records)
+    assert.is_nil(room.store:record("action", "key-a"))
+    assert.is_string(room.store:record("intent", "key-b"))
+    assert.is_string(room.store:record("log", "log-a"))
+  end)
+
+  it("removes scratch and lease of a process that was killed, not of a living one", function()
+    local room <close> = layers.room()
+    local mine <close> = room.store:scratch()
+    local _, code = host.lua(([[
+      local store = require "moonsand.layer".open("%s", {sync = "off"})
+      local scratch = store:scratch()
+      os.execute("kill -9 $PPID")
+    ]]):format(room.store_path))
+    assert.is_not_nil(code)
+    assert.are.equal(2, #core.readdir(room.store_path .. "/tmp"))
+    assert.are.equal(2, #core.readdir(room.store_path .. "/leases"))
+    assert.are.equal(1, room.store:gc().scratch)
+    assert.are.equal(1, #core.readdir(room.store_path .. "/leases"))
+    assert.are.same({mine.path:match("[^/]+$")}, core.readdir(room.store_path .. "/tmp"))
+    assert.are.same({}, core.readdir(room.store_path .. "/trash"))
+  end)
+
+  it("drops kept scratch directories when they are old", function()
+    local room <close> = layers.room()
+    for _, name in ipairs {"old", "new"} do room.store:scratch():keep(name) end
+    assert(core.touch(room.store:kept("old").path, core.time_ns() - 15 * DAY))
+    assert.are.equal(1, room.store:gc().kept)
+    assert.is_nil(room.store:kept("old"))
+    assert.is_table(room.store:kept("new"))
+  end)
+
+  it("says what would go without moving it", function()
+    local room <close> = layers.room()
+    local digest = room:tree("a", {x = "1"}).digest
+    room:reopen()
+    assert.are.equal(1, #room.store:gc({max_used = 0, dry_run = true}).removed)
+    assert.is_table(room.store:tree(digest))
+  end)
+
+  it("does not disturb a mounted overlay of what it moves", function()
+    local room <close> = layers.room()
+    local a, b = room:tree("a", {x = "1"}), room:tree("b", {y = "2"})
+    local path = a.path:gsub("/t$", "")
+    assert.are.equal("1 2\n", layers.unshared(([[mkdir %s/point
+      mount -t overlay overlay -o ro,userxattr,lowerdir=%s:%s %s/point
+      mv %s %s/trash/x
+      echo $(cat %s/point/x) $(cat %s/point/y)]]):format(room.path, a.path, b.path, room.path,
+      path, room.store_path, room.path, room.path)))
+  end)
+
+  it("has a cap when none is given", function()
+    local gc = require "moonsand.layer.gc"
+    assert.are.equal(50, gc.default_cap(20, 80))
+    assert.are.equal(100 << 30, gc.default_cap(0, 1 << 50))
+  end)
+
+  it("refuses unknown options", function()
+    local room <close> = layers.room()
+    assert.has_error(function() room.store:gc {max_usde = 0} end, "unknown option 'max_usde'")
+  end)
+end)
