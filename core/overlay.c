@@ -215,5 +215,12 @@ int run_overlay(Run *r, const Step *s)
   mount = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)s->attributes);
   if (mount < 0) result = stop_with_log(r, fs, "fsmount", s->target);
   close(fs);
+  /* The overlay holds its upper by itself. Left in place on "/", the tmpfs would lie on the old
+     root, and be what pivot detaches instead of it: ".." would lead to the caller's world. */
+  if (mount >= 0 && s->overlay.tmpfs_upper && umount2(".", MNT_DETACH) < 0) {
+    result = stop(r, "hide the tmpfs", s->target);
+    close(mount);
+    return result;
+  }
   return mount < 0 ? result : attach(r, mount, s->target, true);
 }

@@ -1,0 +1,48 @@
+local core = require "moonsand.core"
+local sandbox = require "moonsand.sandbox"
+
+describe("an overlay on /", function()
+  local directory
+
+  before_each(function()
+    directory = assert(core.mkdtemp "/tmp/moonsand-spec.")
+    assert(core.mkdirs(directory .. "/layer"))
+  end)
+
+  after_each(function() assert(core.remove_tree(directory)) end)
+
+  local function run(overlay)
+    return sandbox.new {
+      root = "empty", overlays = {overlay}, script = "cd /usr/..; echo /usr/../*; cat " ..
+        "/proc/self/mountinfo", env = {PATH = "/usr/bin:/bin"},
+      binds = {{source = "/usr", target = "/usr"}},
+      symlinks = {
+        {target = "/bin", text = "usr/bin"}, {target = "/lib", text = "usr/lib"},
+        {target = "/lib64", text = "usr/lib64"},
+      },
+    }:run()
+  end
+
+  it("with a vanishing upper leaves no way to the caller's tree by '..'", function()
+    local result = run {target = "/", lower = {directory .. "/layer"}}
+    assert.are.equal(0, result.exit_code, result.stderr)
+    assert.matches("^/usr/../bin /usr/../dev ", result.stdout)
+    assert.is_nil(result.stdout:match "/usr/../home")
+  end)
+
+  it("leaves none of the caller's mounts behind", function()
+    local result = run {target = "/", lower = {directory .. "/layer"}}
+    local _, count = result.stdout:gsub("\n%d+ %d+ [^\n]*", "")
+    local host = 0
+    for _ in io.lines "/proc/self/mountinfo" do host = host + 1 end
+    assert.is_true(count < 16, ("%d mounts, the caller has %d"):format(count, host))
+  end)
+
+  it("with an upper of its own leaves no way either", function()
+    local result = run {
+      target = "/", lower = {directory .. "/layer"}, upper = directory .. "/upper",
+    }
+    assert.are.equal(0, result.exit_code, result.stderr)
+    assert.is_nil(result.stdout:match "/usr/../home")
+  end)
+end)
