@@ -31,7 +31,7 @@ end
 
 --- Run a program at the caller's terminal, on a terminal of its own: it can push no keys into ours.
 local function at_terminal(spec, ui)
-  spec.pty, spec.stdin = true, "inherit"
+  spec.pty, spec.stdin, spec.stdout, spec.stderr = true, "inherit", nil, nil
   spec.on_output = function(_, bytes)
     ui.out:write(bytes)
     ui.out:flush()
