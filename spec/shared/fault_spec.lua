@@ -1,0 +1,75 @@
+local fault = require "moonsand.fault"
+local order = require "moonsand.order"
+local scope = require "moonsand.scope"
+
+describe("a fault", function()
+  it("prints its place, its message and the next step", function()
+    local f = fault.new("recipe", "no such thing", {where = "a.bb:3", hint = "write it"})
+    assert.are.equal("a.bb:3: no such thing\n  write it", tostring(f))
+  end)
+
+  it("knows its exit code; what is no fault is a bug", function()
+    assert.are.equal(1, fault.code(fault.new("task", "x")))
+    assert.are.equal(2, fault.code(fault.new("usage", "x")))
+    assert.are.equal(3, fault.code(fault.new("host", "x")))
+    assert.are.equal(70, fault.code("some error"))
+  end)
+
+  it("has a known kind", function()
+    assert.has_error(function() fault.new("unheard-of", "x") end)
+  end)
+
+  it("passes a message handler as it is", function()
+    local f = fault.new("task", "x")
+    assert.are.equal(f, fault.traced(f))
+    assert.matches("stack traceback", fault.traced("x"))
+  end)
+
+  it("finds the nearest name, and none that is far", function()
+    assert.are.equal("network", fault.nearest("netwrok", {"name", "network", "root"}))
+    assert.is_nil(fault.nearest("zzz", {"name", "network", "root"}))
+  end)
+end)
+
+describe("a scope", function()
+  it("runs its steps newest first, all of them, and throws the first error", function()
+    local log = {}
+    local ok, err = pcall(function()
+      local undo <close> = scope.new()
+      undo:defer(function() log[#log + 1] = "a" end)
+      undo:defer(function() error("b", 0) end)
+      undo:defer(function() log[#log + 1] = "c" end)
+    end)
+    assert.is_false(ok)
+    assert.are.equal("b", err)
+    assert.are.same({"c", "a"}, log)
+  end)
+
+  it("does not hide the error that the block left with", function()
+    local ok, err = pcall(function()
+      local undo <close> = scope.new()
+      undo:defer(function() error("undo", 0) end)
+      error("block", 0)
+    end)
+    assert.is_false(ok)
+    assert.are.equal("block", err)
+  end)
+
+  it("forgets its steps when it is released", function()
+    local ran = false
+    do
+      local undo <close> = scope.new()
+      undo:defer(function() ran = true end)
+      undo:release()
+    end
+    assert.is_false(ran)
+  end)
+end)
+
+describe("an ordered iteration", function()
+  it("goes over numbers first, then strings, each sorted", function()
+    local keys = {}
+    for key in order.sorted {b = 1, a = 1, [2] = 1, [1] = 1} do keys[#keys + 1] = key end
+    assert.are.same({1, 2, "a", "b"}, keys)
+  end)
+end)
