@@ -64,15 +64,15 @@ static int remove_entry(Removal *r, int dirfd, const char *name, int depth)
 {
   int fd, removed;
 
-  if (unlinkat(dirfd, name, 0) == 0) return 1;
+  if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT) return 1; /* others may remove, too */
   if (errno != EISDIR && errno != EPERM) return refused(r, name), 0;
   if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0) return 1;
   if (errno != ENOTEMPTY && errno != EEXIST && errno != EACCES) return refused(r, name), 0;
   if (depth >= DEPTH_MAX) return move_up(r, dirfd, name) == 0 ? 1 : (refused(r, name), 0);
   fd = open_directory(dirfd, name);
-  if (fd < 0) return refused(r, name), 0;
+  if (fd < 0) return errno == ENOENT ? 1 : (refused(r, name), 0);
   (void)empty(r, fd, depth + 1);
-  removed = unlinkat(dirfd, name, AT_REMOVEDIR) == 0;
+  removed = unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
   if (!removed) refused(r, name);
   return removed;
 }
@@ -121,7 +121,7 @@ int remove_tree(lua_State *L)
     r.root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (r.root < 0) return fail(L, path);
   (void)empty(&r, r.root, 0);
-  if (rmdir(path) == 0) return 1;
+  if (rmdir(path) == 0 || errno == ENOENT) return 1;
   if (r.err == 0) return fail(L, path);
   return failed(L, path, &r);
 }

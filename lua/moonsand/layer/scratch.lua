@@ -42,9 +42,14 @@ end
 --- Remove it with all that is in it. May be called twice.
 function Scratch:close()
   if not self.owner then return end
-  disk.must("remove scratch", core.remove_tree(self.path))
+  local trash
+  do -- half removed, without its owner file, it would look dead to a collection
+    local _ <close> = self.store:hold()
+    trash = self.store:discard(self.path)
+  end
   self.owner:close()
   self.owner = nil
+  if trash then disk.must("remove scratch", core.remove_tree(trash)) end
 end
 
 function Scratch:__close(err)

@@ -117,7 +117,6 @@ end
 --- Hold off garbage collection for a moment; close the handle soon.
 ---@return userdata lock
 function Store:hold()
-  if not self.lease then error("the store is closed", 3) end
   return (disk.must("lock", core.lock(self.path .. "/lock/gc", "shared")))
 end
 
@@ -154,11 +153,13 @@ end
 
 --- Move something of the store to the trash; the next collection deletes it.
 ---@param path string
+---@return string? trash  where it is now; nil when there was nothing
 function Store:discard(path)
   for n = 1, math.huge do
     local to = ("%s/trash/%s.%d"):format(self.path, self.identity, n)
     local ok, err, errno = core.rename(path, to, "noreplace")
-    if ok or errno == disk.ENOENT then return end
+    if ok then return to end
+    if errno == disk.ENOENT then return nil end
     if errno ~= disk.EEXIST then disk.must("discard", ok, err, errno) end
   end
 end
@@ -196,6 +197,7 @@ local function level_for(self, meta)
 end
 
 local function find(self, kind, digest)
+  if not self.lease then error("the store is closed", 3) end
   local known = self.known[kind .. digest]
   if known then return known end
   local place = layout.place(self.path, kind, digest)
