@@ -23,6 +23,17 @@ describe("the example", function()
     assert.are.equal(0, code)
   end)
 
+  it("build.lua builds what is new, and only that", function()
+    local out, code = moonsand "examples/build.lua 'hello, spec'"
+    assert.are.equal(0, code)
+    local first, second, third = out:match("^(.-\n)it says: (.-\n.-)it says: (.*)$")
+    assert.is_truthy(first and first:find("hello:compile\tok", 1, true), out)
+    assert.is_truthy(second:find("^hello, spec\n"))
+    assert.is_nil(second:find("\tok", 1, true))
+    assert.is_truthy(third:find("hello:configure\tcached\nhello:compile\tok", 1, true))
+    assert.is_truthy(third:find("it says: hello, sand\n", 1, true))
+  end)
+
   it("of the README says hello from a sandbox", function()
     local dir <close> = host.scratch()
     local text = host.read("README.md"):match("```lua\n(.-)```")

@@ -1,5 +1,7 @@
 --- `moonsand vars RECIPE [NAME]`: the variables of a recipe, and where their values come from.
+local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local format = require "moonsand.cli.show.format"
 local project = require "moonsand.cli.project"
 
 local M = {}
@@ -35,18 +37,27 @@ local function unknown(data, name, recipe)
   })
 end
 
---- "recipes/zlib.bb:12     += -pipe", the last one first, the places in one column.
+--- One entry as it was written: `CFLAGS += "-pipe"`, `S[dirs] = "x"`, `export CFLAGS`.
+local function statement(step)
+  local name = step.name or ""
+  if step.flag then name = ("%s[%s]"):format(name, step.flag) end
+  local operator = step.operator or "="
+  if operator:find("^%a") then return operator .. " " .. name end
+  return ('%s %s "%s"'):format(name, operator, (tostring(step.text or ""):gsub("\n", "\\n")))
+end
+
+--- `recipes/zlib.bb:12  CFLAGS += "-pipe"`, the last one first, the statements in one column.
 local function history(where)
+  local here = core.realpath(".")
   local places, width = {}, 0
   for i, step in ipairs(where) do
-    places[i] = ("%s:%d"):format(step.file or "?", step.line or 0)
+    places[i] = step.line and ("%s:%d"):format(format.below(step.file, here), step.line)
+      or format.below(step.file, here) or "-"
     width = math.max(width, #places[i])
   end
   local lines = {}
   for i = #where, 1, -1 do
-    local text = tostring(where[i].text or ""):gsub("\n", "\\n")
-    lines[#lines + 1] = ("%s  %s %s\n"):format(places[i] .. (" "):rep(width - #places[i]),
-      where[i].operator or "=", text)
+    lines[#lines + 1] = format.pad(places[i], width) .. "  " .. statement(where[i]) .. "\n"
   end
   return table.concat(lines)
 end

@@ -1,0 +1,12 @@
+#!/bin/sh
+# `make demo`: build real software, then run it where there is nothing else.
+set -eu
+
+cd "$(dirname "$0")/.."
+place=${MOONSAND_DIR:-build/demo}
+
+echo "building zlib, lua, busybox and squashfs-tools below $place"
+"${LUA:-lua5.4}" bin/moonsand build --dir "$place" zlib lua busybox squashfs-tools
+echo
+echo 'running them in a sandbox whose root is nothing but what was built'
+"${LUA:-lua5.4}" bin/moonsand examples/image.lua "$place"

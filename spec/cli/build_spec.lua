@@ -1,0 +1,157 @@
+-- `moonsand build` and `moonsand vars` as programs, over small recipes that need no network.
+local host = require "spec.support.host"
+
+local json = require "dkjson"
+
+--- Run shell text; `$M` is the command, over the recipes of examples/ and of `dir`.
+local function shell(dir, text)
+  local pipe <close> = assert(io.popen(([[
+    exec 2>&1
+    M="$PWD/bin/moonsand"
+    export BBPATH='%s/recipes':"$PWD/examples/recipes" MOONSAND_DIR='%s/state'
+    %s]]):format(dir.path, dir.path, text)))
+  local out = pipe:read("a")
+  local _, how, code = pipe:close()
+  return out, how == "exit" and code or how
+end
+
+local broken = [[
+do_configure() {
+    echo configured
+}
+do_compile() {
+    echo before
+    echo "x.c:1: error: no" >&2
+    false
+}
+do_install() {
+    :
+}
+]]
+
+describe("moonsand build", function()
+  it("says what it did, and the second time that all is cached", function()
+    local dir <close> = host.scratch()
+    local out, code = shell(dir, "$M build hello")
+    assert.are.equal(0, code)
+    assert.is_truthy(out:find("%[5/8%] hello:compile ok %d+%.%ds\n"), out)
+    assert.is_truthy(out:find("\n8 tasks: 8 ok, 0 cached, 0 failed, 0 not started in ", 1, true))
+    out, code = shell(dir, "$M build hello")
+    assert.are.equal(0, code)
+    assert.is_truthy(out:find("[5/8] hello:compile cached\n", 1, true), out)
+    assert.is_truthy(out:find("\n8 tasks: 0 ok, 8 cached, 0 failed, 0 not started in ", 1, true))
+  end)
+
+  it("shows the command, the lines and the log of a failure, and exits with 1", function()
+    local dir <close> = host.scratch()
+    dir:file("recipes/broken/broken_1.0.bb", broken)
+    local out, code = shell(dir, "$M build broken")
+    assert.are.equal(1, code)
+    assert.is_truthy(out:find("broken:compile failed after [^\n]*: exit 1 +[^\n]*" ..
+      "recipes/broken/broken_1%.0%.bb:7\n\n    false +in /work/"), out)
+    assert.is_truthy(out:find("  │ before\n  │ x.c:1: error: no\n", 1, true))
+    assert.is_truthy(out:find("log.do_compile +2 lines\n"))
+    assert.is_truthy(out:find("\n8 tasks: 4 ok, 0 cached, 1 failed, 3 not started in ", 1, true))
+  end)
+
+  it("explains before it runs, and runs nothing", function()
+    local dir <close> = host.scratch()
+    local out, code = shell(dir, "$M build -n hello:compile")
+    assert.are.equal(0, code)
+    assert.is_truthy(out:find("hello:compile +run +not built yet\n"))
+    assert.is_nil(out:find("hello:install", 1, true))
+    assert.is_truthy(shell(dir, "$M build hello:compile"):find("5 ok, 0 cached", 1, true))
+  end)
+
+  it("runs a task again when asked to", function()
+    local dir <close> = host.scratch()
+    shell(dir, "$M build -q hello:configure")
+    local out = shell(dir, "$M build -f hello:configure hello:configure")
+    assert.is_truthy(out:find("hello:configure ok", 1, true), out)
+    assert.is_truthy(out:find("hello:unpack cached", 1, true))
+  end)
+
+  it("writes every event as JSON", function()
+    local dir <close> = host.scratch()
+    local events = {}
+    for line in shell(dir, "$M build --progress=json hello:unpack"):gmatch("[^\n]+") do
+      events[#events + 1] = assert(json.decode(line))
+    end
+    assert.are.equal("build_started", events[1].event)
+    assert.are.equal(2, events[1].total)
+    assert.are.equal("build_ended", events[#events].event)
+    assert.is_true(events[#events].ok)
+  end)
+
+  it("shows what the tasks print when asked to, each line with its task", function()
+    local dir <close> = host.scratch()
+    dir:file("recipes/broken/broken_1.0.bb", broken)
+    local out = shell(dir, "$M build -v broken:configure")
+    assert.is_truthy(out:find("broken:configure | configured\n", 1, true), out)
+  end)
+
+  it("says nothing when asked to be quiet and all is well", function()
+    local dir <close> = host.scratch()
+    local out, code = shell(dir, "$M build -q hello:unpack")
+    assert.are.equal("", out)
+    assert.are.equal(0, code)
+  end)
+
+  it("exits with 2 for a target that nobody provides, and names the nearest", function()
+    local dir <close> = host.scratch()
+    local out, code = shell(dir, "$M build helo")
+    assert.are.equal(2, code)
+    assert.is_truthy(out:find("moonsand: nothing provides 'helo'", 1, true), out)
+    assert.is_truthy(out:find("did you mean 'hello'?", 1, true), out)
+  end)
+
+  it("ends with 130 and kills what runs when it is interrupted", function()
+    local dir <close> = host.scratch()
+    dir:file("recipes/slow/slow_1.0.bb", "do_compile() {\n    echo started\n    sleep 54321\n}\n")
+    local out, code = shell(dir, ("cd %s; "):format(dir.path) .. [[
+      mkfifo up
+      $M build -v slow:compile >up 2>&1 &
+      exec 3<up
+      while read -r line <&3; do
+        case $line in *started) break ;; esac
+      done
+      kill -INT $!; wait $!]])
+    assert.are.equal(130, code, out)
+    assert.are.same({}, host.eventually(function()
+      local left = host.processes("sleep\00054321")
+      return #left == 0 and left
+    end))
+  end)
+end)
+
+describe("moonsand vars", function()
+  it("prints a value, the text behind it, or where it comes from", function()
+    local dir <close> = host.scratch()
+    assert.are.equal("hello, moon\n", (shell(dir, "$M vars hello GREETING")))
+    assert.are.equal("/work/src\n", (shell(dir, "$M vars hello S")))
+    assert.are.equal("${WORKDIR}/src\n", (shell(dir, "$M vars hello S --raw")))
+    assert.are.equal('examples/recipes/hello/hello_1.0.bb:6  GREETING ?= "hello, moon"\n',
+      (shell(dir, "$M vars hello GREETING --where")))
+  end)
+
+  it("lists them all", function()
+    local dir <close> = host.scratch()
+    local out = shell(dir, "$M vars examples/recipes/hello/hello_1.0.bb")
+    assert.is_truthy(out:find('\nGREETING="hello, moon"\n', 1, true))
+    assert.is_nil(out:find("\ndo_compile=", 1, true))
+  end)
+
+  it("names the nearest variable", function()
+    local dir <close> = host.scratch()
+    local out, code = shell(dir, "$M vars hello GRETING")
+    assert.are.equal(2, code)
+    assert.is_truthy(out:find("did you mean 'GREETING'?", 1, true))
+  end)
+
+  it("prints JSON that says the same", function()
+    local dir <close> = host.scratch()
+    local value = json.decode((shell(dir, "$M vars hello GREETING --where --json")))
+    assert.are.equal("hello, moon", value.value)
+    assert.are.equal(6, value.where[1].line)
+  end)
+end)
