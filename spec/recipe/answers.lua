@@ -104,8 +104,11 @@ local reasons = {
 }
 
 local function shown(value)
+  if type(value) == "table" and value ~= null then return json.encode(value) end
   return type(value) == "string" and ("%q"):format(value) or tostring(value)
 end
+
+M.shown = shown
 
 local function check_error(expected, problem)
   if not problem then return "no error, expected " .. expected.error end
@@ -170,14 +173,20 @@ end
 
 local quiet_names = {FILE = true, BBPATH = true, DEPENDS = true}
 
-local function check_store(expected, d)
-  for name, each in pairs(expected.vars) do
+--- What is wrong with the variables of a store, or nil.
+function M.check_variables(expected, d)
+  for name, each in pairs(expected) do
     local problem = check_variable(name, each, d)
     if problem then return problem end
   end
   for _, name in ipairs(d:names()) do
-    if not expected.vars[name] and not quiet_names[name] then return name .. " is there" end
+    if not expected[name] and not quiet_names[name] then return name .. " is there" end
   end
+end
+
+local function check_store(expected, d)
+  local problem = M.check_variables(expected.vars, d)
+  if problem then return problem end
   local overrides = table.concat(d:active_overrides(), ":")
   if overrides ~= expected.overrides then
     return ("overrides are %s, expected %s"):format(overrides, expected.overrides)

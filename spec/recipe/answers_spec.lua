@@ -1,5 +1,7 @@
 -- BitBake's own answers (../shared/data beside the checkout): values, flags, tasks, errors.
 local answers = require "spec.recipe.answers"
+local scripts = require "spec.recipe.scripts"
+local selftest = require "spec.recipe.selftest"
 
 describe("the recipe reader and BitBake's answers", function()
   local directory = answers.directory()
@@ -33,5 +35,47 @@ describe("the recipe reader and BitBake's answers", function()
 
   it("agree on random task graphs", function()
     from("tasks-fuzz.jsonl.gz", 248)
+  end)
+
+  it("agree on the run scripts of real recipes, byte by byte", function()
+    if not directory then return pending("../shared/data is not there") end
+    local cases, functions = answers.load(directory .. "/run-scripts.jsonl.gz"), {}
+    for _, case in ipairs(cases) do
+      functions[case.pn] = functions[case.pn] or {}
+      for name, each in pairs((scripts.functions(case.emit_func))) do
+        functions[case.pn][name] = each
+      end
+    end
+    local wrong = {}
+    for _, case in ipairs(cases) do
+      if scripts.again(case, functions[case.pn]) ~= case.emit_func then
+        wrong[#wrong + 1] = case.pn .. ":" .. case.task
+      end
+    end
+    assert.is_true(#cases >= 171)
+    assert.are.equal("", table.concat(wrong, " "))
+  end)
+
+  -- These need what is not there: pickled stores, classes in Python.
+  local beyond = {
+    ["data.Serialize.test_serialize"] = true,
+    ["parse.ParseTest.test_parse_classextend_contamination"] = true,
+  }
+
+  it("agree on the recorded calls of BitBake's unit tests that have a counterpart", function()
+    if not directory then return pending("../shared/data is not there") end
+    local failures, agreed = {}, 0
+    for _, case in ipairs(answers.load(directory .. "/selftest-cases.json").cases) do
+      if not case.needs_python and not beyond[case.id] then
+        local problem = selftest.check(case)
+        if problem then
+          failures[#failures + 1] = case.id .. ": " .. problem
+        elseif problem == nil then
+          agreed = agreed + 1
+        end
+      end
+    end
+    assert.are.equal("", table.concat(failures, "\n"))
+    assert.is_true(agreed >= 102, ("only %d cases"):format(agreed))
   end)
 end)

@@ -290,7 +290,7 @@ end
 function M.task_data(d, name)
   local copy = d:copy()
   local override = "task-" .. name:gsub("^do_", ""):gsub("_", "-")
-  copy:put("OVERRIDES", override .. ":" .. (d:raw("OVERRIDES") or ""))
+  copy:set("OVERRIDES", override .. ":" .. (d:raw("OVERRIDES") or ""))
   copy:expand_keys()
   return copy
 end

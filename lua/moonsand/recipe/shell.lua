@@ -40,8 +40,7 @@ moonsand_end() {
     trap - 0
     if [ "$moonsand_exit" != 0 ]; then
         if [ -n "$BASH_VERSION" ] && [ "$moonsand_code" != "$moonsand_exit" ]; then
-            moonsand_note "" "$2"
-            moonsand_line=''
+            moonsand_line='' moonsand_function=${FUNCNAME[1]} moonsand_command=$2
         fi
         printf '%s exit=%s line=%s function=%s command=%s\n' ']] .. mark .. [[' "$moonsand_exit" \
             "$moonsand_line" "$moonsand_function" "${moonsand_command%%"$moonsand_newline"*}" >&2

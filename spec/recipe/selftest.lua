@@ -1,0 +1,205 @@
+-- Recordings of BitBake's own unit tests (../shared/data): calls in order, with their answers.
+local answers = require "spec.recipe.answers"
+local command = require "moonsand.recipe.command"
+local data = require "moonsand.recipe.data"
+local fault = require "moonsand.fault"
+local lua = require "moonsand.recipe.lua"
+local provider = require "moonsand.recipe.provider"
+local reference = require "moonsand.recipe.reference"
+
+local M = {}
+
+local null = answers.null
+local ops = {}
+
+local function plain(value)
+  if value == null then return nil end
+  return value
+end
+
+local function store(c, op)
+  local number = type(op.d) == "table" and op.d.d or op.d or 0
+  return c[number]
+end
+
+function ops.init(c, op)
+  c[op.d] = data.new()
+end
+
+function ops.createCopy(c, op)
+  c[op.result.d] = store(c, op):copy()
+  return op.result
+end
+
+function ops.setVar(c, op)
+  store(c, op):set(op.var, plain(op.value))
+end
+
+function ops.appendVar(c, op) store(c, op):append(op.var, op.value) end
+function ops.prependVar(c, op) store(c, op):prepend(op.var, op.value) end
+function ops.delVar(c, op) store(c, op):delete(op.var) end
+function ops.delVarFlag(c, op) store(c, op):delete_flag(op.var, op.flag) end
+function ops.renameVar(c, op) store(c, op):rename(op.var, op.newvar) end
+function ops.expandKeys(c, op) store(c, op):expand_keys() end
+
+function ops.setVarFlag(c, op)
+  local weak = op.flag:match("^_defaultval_flag_(.*)")
+  if op.flag == "_defaultval" then return store(c, op):put_default(op.var, op.value) end
+  store(c, op):set_flag(op.var, weak or op.flag, op.value, nil, weak ~= nil)
+end
+
+function ops.setVarFlags(c, op)
+  for flag, value in pairs(op.flags) do store(c, op):set_flag(op.var, flag, value) end
+end
+
+function ops.getVar(c, op)
+  local d = store(c, op)
+  if op.expand == false then return d:raw(op.var) end
+  return d:get(op.var)
+end
+
+function ops.getVarFlag(c, op)
+  local d = store(c, op)
+  if op.expand == false then return d:raw_flag(op.var, op.flag) end
+  return d:flag(op.var, op.flag)
+end
+
+function ops.getVarFlags(c, op)
+  if op.internalflags then return plain(op.result) end
+  local flags = store(c, op):flags(op.var)
+  return next(flags) and flags or nil
+end
+
+function ops.keys(c, op)
+  return store(c, op):names()
+end
+
+function ops.expand(c, op)
+  return store(c, op):expand(op.text)
+end
+
+local function set(names)
+  local list = {}
+  for name in pairs(names) do list[#list + 1] = name end
+  table.sort(list)
+  return {set = list}
+end
+
+-- What it contains is not told apart, so only the value counts where there is something.
+function ops.expandWithRefs(c, op)
+  local d = store(c, op)
+  local result = {contains = op.result.contains, execs = op.result.execs, value = d:expand(op.text),
+    references = set(d:references(op.text))}
+  if next(op.result.contains) then result.references = op.result.references end
+  return result
+end
+
+function ops.parse_shell(_, op)
+  local found = command.words(op.text)
+  return {execs = set(found.called), funcdefs = set(found.defined)}
+end
+
+ops["utils.contains"] = function(c, op)
+  return lua.contains(store(c, op), op.variable, op.checkvalues, op.truevalue, op.falsevalue)
+end
+
+ops["utils.contains_any"] = function(c, op)
+  return lua.contains_any(store(c, op), op.variable, op.checkvalues, op.truevalue, op.falsevalue)
+end
+
+ops["utils.vercmp_string"] = function(_, op)
+  local function parts(text)
+    local version, revision = text:match("^(.*)%-([^%-]*)$")
+    return {"0", version or text, revision}
+  end
+  return provider.compare(parts(op.a), parts(op.b))
+end
+
+local results = {
+  ["="] = {[0] = true}, ["=="] = {[0] = true}, ["!="] = {[-1] = true, [1] = true},
+  [">"] = {[1] = true},
+  ["<"] = {[-1] = true}, [">="] = {[0] = true, [1] = true}, ["<="] = {[-1] = true, [0] = true},
+  [">>"] = {[1] = true}, ["<<"] = {[-1] = true},
+}
+
+ops["utils.vercmp_string_op"] = function(c, op)
+  if not results[op.c] then fault.throw("recipe", "no such operator") end
+  return results[op.c][ops["utils.vercmp_string"](c, op)] or false
+end
+
+function ops.generate_dependencies(c, op)
+  local d, task = store(c, op), op.result[1][1]
+  local names, texts = reference.references(d, task)
+  local deps = {[task] = set {}}
+  for _, name in ipairs(names) do deps[name] = set {} end
+  for name in pairs(deps) do
+    deps[name] = {set = (reference.dependencies(d, name))}
+  end
+  return {{task}, deps, texts}
+end
+
+ops["build.listtasks"] = function(c, op)
+  local names = {}
+  for i, task in ipairs(store(c, op).state.collected) do names[i] = task.name end
+  return names
+end
+
+function ops.parse(c, op)
+  local case = {files = op.files, main = op.file, bbpath = op.bbpath}
+  local stores, problem = answers.run(case)
+  if problem then error(problem, 0) end
+  for variant, number in pairs(op.result.variants or {[""] = op.result.d}) do
+    c[number] = stores[variant]
+  end
+  for variant, vars in pairs(op.datastores) do
+    local wrong = answers.check_variables(vars, stores[variant])
+    if wrong then error(wrong, 0) end
+  end
+  return op.result
+end
+
+local function same(a, b)
+  if b == null then b = nil end
+  if type(a) ~= "table" or type(b) ~= "table" then
+    return a == b or tostring(a) == tostring(b) and type(a) == "number"
+  end
+  for key, value in pairs(a) do
+    if not same(value, b[key]) then return false end
+  end
+  for key in pairs(b) do
+    if a[key] == nil then return false end
+  end
+  return true
+end
+
+-- A set has no order; ours is sorted.
+local function sorted_sets(value)
+  if type(value) ~= "table" or value == null then return value end
+  if value.set then table.sort(value.set) end
+  for _, each in pairs(value) do sorted_sets(each) end
+  return value
+end
+
+--- Run a case. nil: it agrees; false: it holds a call that has no counterpart; text: what is wrong.
+function M.check(case)
+  for _, op in ipairs(case.ops) do
+    if not op.op:match("^assert") and not ops[op.op] then return false, op.op end
+  end
+  local c = {}
+  for i, op in ipairs(case.ops) do
+    if ops[op.op] then
+      local ok, result = pcall(ops[op.op], c, op)
+      if op.raises then
+        if ok then return ("call %d (%s) gives no error"):format(i, op.op) end
+        if not fault.is(result) then return tostring(result) end
+      elseif not ok then
+        return ("call %d (%s): %s"):format(i, op.op, tostring(result))
+      elseif op.result ~= nil and not same(result, sorted_sets(op.result)) then
+        return ("call %d (%s %s) gives %s, expected %s"):format(i, op.op, op.var or op.text or "",
+          answers.shown(result), answers.shown(op.result))
+      end
+    end
+  end
+end
+
+return M
