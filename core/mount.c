@@ -20,10 +20,12 @@
 int attach(Run *r, int mount, const char *target, bool directory)
 {
   bool is_root = target[0] == '/' && target[1] == '\0';
-  int place, result;
+  unsigned flags = MOVE_MOUNT_F_EMPTY_PATH;
+  int place, result = 0;
+  const char *name;
 
   if (is_root) {
-    if (move_mount(mount, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+    if (move_mount(mount, "", AT_FDCWD, "/", flags) < 0) {
       result = stop(r, "move_mount", target);
       close(mount);
       return result;
@@ -32,14 +34,14 @@ int attach(Run *r, int mount, const char *target, bool directory)
     r->root = mount;
     return 0;
   }
-  place = directory ? target_directory(r, target, 0755) : target_file(r, target);
-  if (place < 0)
+  place = target_place(r, target, directory, &name);
+  if (place < 0) {
     result = stop(r, "make the mount point", target);
-  else if (move_mount(mount, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-    result = stop(r, "move_mount", target);
-  else
-    result = 0;
-  if (place >= 0) close(place);
+  } else {
+    if (name[0] == '\0') flags |= MOVE_MOUNT_T_EMPTY_PATH;
+    if (move_mount(mount, "", place, name, flags) < 0) result = stop(r, "move_mount", target);
+    target_close(r, place);
+  }
   close(mount);
   return result;
 }
@@ -169,11 +171,9 @@ void check_dev(Check *c, Step *s)
 static int bind_node(Run *r, int dev, const char *path)
 {
   const char *name = path + sizeof "/dev/" - 1;
-  int fd, tree, result = 0;
+  int tree, result = 0;
 
-  fd = openat(dev, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd < 0) return stop(r, "create", path);
-  close(fd);
+  if (mknodat(dev, name, S_IFREG | 0666, 0) < 0) return stop(r, "create", path);
   tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
   if (tree < 0) return stop(r, "open_tree", path);
   if (move_mount(tree, "", dev, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -269,6 +269,34 @@ void check_pivot(Check *c, Step *s)
   (void)s;
 }
 
+/* "/.." goes through what is mounted on the root, "/" does not: different mounts mean that something
+   still lies there. 1, 0, or -1 with errno. */
+static int root_is_covered(void)
+{
+  struct statx root, above;
+
+  if (statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &root) < 0) return -1;
+  if (statx(AT_FDCWD, "/..", 0, STATX_MNT_ID, &above) < 0) return -1;
+  if (!(root.stx_mask & above.stx_mask & STATX_MNT_ID)) {
+    errno = EOPNOTSUPP;
+    return -1;
+  }
+  return root.stx_mnt_id != above.stx_mnt_id;
+}
+
+/* One umount2 takes the old root, unless more was mounted over it: then it takes that, and the old
+   root would be where ".." leads. So go on until nothing lies on the new root. */
+static int detach_old_root(Run *r)
+{
+  int covered;
+
+  do {
+    if (umount2(".", MNT_DETACH) < 0) return stop(r, "umount2", NULL);
+    covered = root_is_covered();
+  } while (covered > 0);
+  return covered < 0 ? stop(r, "look at the new root", NULL) : 0;
+}
+
 /* pivot_root(".", ".") stacks the old root on the new one, so that no directory is needed for it
    (pivot_root(2)). */
 int run_pivot(Run *r, const Step *s)
@@ -280,8 +308,8 @@ int run_pivot(Run *r, const Step *s)
   }
   if (fchdir(r->root) < 0) return stop(r, "fchdir", NULL);
   if (syscall(SYS_pivot_root, ".", ".") < 0) return stop(r, "pivot_root", NULL);
-  if (umount2(".", MNT_DETACH) < 0) return stop(r, "umount2", NULL);
   if (chdir("/") < 0) return stop(r, "chdir", "/");
+  if (detach_old_root(r) < 0) return -1;
   close(r->root);
   r->root = -1;
   return 0;

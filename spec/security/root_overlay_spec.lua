@@ -46,3 +46,43 @@ describe("an overlay on /", function()
     assert.is_nil(result.stdout:match "/usr/../home")
   end)
 end)
+
+describe("the old root", function()
+  local function listing(setup)
+    local host = require "spec.support.host"
+    return host.lua(setup .. [[
+      local uid, gid = core.uid(), core.gid()
+      local r, w = core.pipe()
+      local steps = {
+        {"namespaces", "user", "mount", "pid"},
+        {"ids", uid = {{uid, uid, 1}}, gid = {{gid, gid, 1}}},
+        {"tmpfs", target = "/"},
+      }
+      for i = 1, covers do steps[#steps + 1] = {"tmpfs", target = "/"} end
+      for _, step in ipairs {
+        {"bind", source = "/usr", target = "/usr"},
+        {"symlink", target = "/lib64", text = "usr/lib64"},
+        {"symlink", target = "/lib", text = "usr/lib"},
+        {"proc", target = "/proc"},
+        {"pivot"},
+        {"fds", map = {[0] = 0, [1] = w, [2] = 2}},
+        {"exec", argv = {"/usr/bin/sh", "-c",
+          "echo /usr/../* /* /../*; grep -c . /proc/self/mountinfo"}},
+      } do steps[#steps + 1] = step end
+      local process = assert(core.spawn(steps))
+      w:close()
+      io.write(require("spec.support.host").drain(r))
+      process:close()
+    ]])
+  end
+  local names = "/lib /lib64 /proc /usr"
+  local whole = ("/usr/../lib /usr/../lib64 /usr/../proc /usr/../usr %s "
+    .. "/../lib /../lib64 /../proc /../usr\n3\n"):format(names)
+
+  it("is gone when a plan mounts on / more than once", function()
+    for covers = 0, 3 do
+      assert.are.equal(whole,
+        (listing('local core = require "moonsand.core"; local covers = ' .. covers .. "\n")))
+    end
+  end)
+end)
