@@ -53,7 +53,7 @@ int run_symlink(Run *r, const Step *s)
   if (symlinkat(s->text, parent, name) < 0 &&
       !(errno == EEXIST && is_same_link(parent, name, s->text)))
     result = stop(r, "symlink", s->target);
-  close(parent);
+  target_close(r, parent);
   return result;
 }
 
@@ -93,6 +93,6 @@ int run_file(Run *r, const Step *s)
   else if (write_text(fd, s->text, s->text_size) < 0 || fchmod(fd, s->mode) < 0)
     result = stop(r, "write", s->target);
   if (fd >= 0) close(fd);
-  close(parent);
+  target_close(r, parent);
   return result;
 }

@@ -126,7 +126,8 @@ int push_report(lua_State *L, const Step *steps, const Report *report);
 int target_open(Run *r, const char *target, int flags);
 int target_parent(Run *r, const char *target, const char **name);
 int target_directory(Run *r, const char *target, unsigned mode);
-int target_file(Run *r, const char *target);
+int target_place(Run *r, const char *target, bool directory, const char **name);
+void target_close(Run *r, int fd);
 
 /* mount.c */
 int attach(Run *r, int mount, const char *target, bool directory);

@@ -76,30 +76,40 @@ int target_directory(Run *r, const char *target, unsigned mode)
   return make_path(r, target, mode);
 }
 
-/* The directory that holds target, made when missing; name is target's last part. */
+/* The directory that holds target, made when missing; name is target's last part. For
+   target_close. */
 int target_parent(Run *r, const char *target, const char **name)
 {
   char parent[4096];
   size_t len = (size_t)(strrchr(target, '/') - target);
 
   *name = target + len + 1;
-  if (len == 0) return target_open(r, "/", O_PATH | O_DIRECTORY);
+  if (len == 0) return r->root >= 0 ? r->root : target_open(r, "/", O_PATH | O_DIRECTORY);
   memcpy(parent, target, len);
   parent[len] = '\0';
   return target_directory(r, parent, 0755);
 }
 
-/* Something to mount a file on: what is there, or a new empty file. */
-int target_file(Run *r, const char *target)
+void target_close(Run *r, int fd)
 {
-  const char *name;
-  int parent, fd = target_open(r, target, O_PATH);
+  if (fd != r->root) close(fd);
+}
 
-  if (fd >= 0 || errno != ENOENT) return fd;
-  parent = target_parent(r, target, &name);
+/*
+** Something to mount on: a new directory or file, as its parent and its name, or what is there, as
+** itself and "". A name that was made here is no link, and a last part is never followed.
+*/
+int target_place(Run *r, const char *target, bool directory, const char **name)
+{
+  int fd, made, err, parent = target_parent(r, target, name);
+
   if (parent < 0) return -1;
-  fd = openat(parent, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-  if (fd < 0 && errno == EEXIST) errno = ENOENT; /* a symbolic link that leads nowhere */
-  close(parent);
+  made = directory ? mkdirat(parent, *name, 0755) : mknodat(parent, *name, S_IFREG | 0644, 0);
+  if (made == 0) return parent;
+  err = errno;
+  target_close(r, parent);
+  *name = "";
+  fd = target_open(r, target, directory ? O_PATH | O_DIRECTORY : O_PATH);
+  if (fd < 0 && err != EEXIST) errno = err; /* EEXIST: a symbolic link that leads nowhere */
   return fd;
 }
