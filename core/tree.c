@@ -351,6 +351,7 @@ typedef struct Copy {
 /* Read once: every block is hashed and written; blocks of zeroes become holes. */
 static int copy_blocks(Copy *c)
 {
+  int hole = 0;
   ssize_t n;
 
   if (hash_start(c->hasher) < 0) return -1;
@@ -358,14 +359,15 @@ static int copy_blocks(Copy *c)
   while ((n = read(c->from, c->space, COPY_BLOCK)) != 0) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 || hash_add(c->hasher, c->space, (size_t)n) < 0) return -1;
-    if (is_zero(c->space, (size_t)n)) {
+    hole = is_zero(c->space, (size_t)n);
+    if (hole) {
       if (lseek(c->to, n, SEEK_CUR) < 0) return -1;
     } else if (write_all(c->to, c->space, (size_t)n) < 0) {
       return -1;
     }
     c->size += n;
   }
-  if (ftruncate(c->to, (off_t)c->size) < 0) return -1;
+  if (hole && ftruncate(c->to, (off_t)c->size) < 0) return -1;
   return hash_finish(c->hasher, c->hex);
 }
 

@@ -96,12 +96,13 @@ end
 --- The merged entries of a directory, in byte order. An entry has what `core.tree.list` says, and
 --- `place` {root, path}; a directory also `below`, the places to list it from.
 ---@param places {root: userdata, path: string}[]
+---@param options? table  for `core.tree.list`
 ---@return table[] entries
 ---@return table own  mode and xattrs of the topmost directory
-function View:list(places)
+function View:list(places, options)
   local seen, names, own = {}, {}, nil
   for _, place in ipairs(places) do
-    local listing = disk.must("read layer", core.tree.list(place.root, place.path))
+    local listing = disk.must("read layer", core.tree.list(place.root, place.path, options))
     own = own or listing
     for _, entry in ipairs(listing) do meet(self, seen, names, place, entry) end
     if self.overlay and M.is_opaque(listing) then break end

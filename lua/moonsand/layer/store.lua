@@ -155,8 +155,9 @@ end
 ---@param path string
 ---@return string? trash  where it is now; nil when there was nothing
 function Store:discard(path)
-  for n = 1, math.huge do
-    local to = ("%s/trash/%s.%d"):format(self.path, self.identity, n)
+  while true do
+    -- A name that was never used: somebody may still be deleting what had an older one.
+    local to = ("%s/trash/%s.%d"):format(self.path, self.identity, core.time_ns())
     local ok, err, errno = core.rename(path, to, "noreplace")
     if ok then return to end
     if errno == disk.ENOENT then return nil end
@@ -289,13 +290,15 @@ local function copy(self, view, path, options)
     fault.throw("layer", ("there is no '%s' in the stack"):format(path),
       {hint = "nothing was written there"})
   end
+  local job = {view = view, time = options.time or tree.TIME}
+  -- Hashing costs far less than copying, and often the tree is there already.
+  local node = places and tree.read(job, places, path) or directory.new()
+  local there = find(self, "tree", directory.seal(node).digest)
+  if there then return there end
   local scratch <close> = self:scratch()
   local to = scratch.path .. "/tree"
   disk.must("make", core.mkdir(to))
-  local node = directory.new()
-  if places then
-    node = tree.copy({view = view, time = options.time or tree.TIME}, places, path, to)
-  end
+  if places then node = tree.read(job, places, path, to) end
   return self:put_tree(scratch, node, to, options.name)
 end
 

@@ -75,8 +75,8 @@ end
 
 local add = {}
 
--- Copying: from a view, to a directory that is there and empty.
 function add.file(job, node, entry, path, to)
+  if not to then return add_file(node, entry, entry.digest, entry.size) end
   local executable = entry.mode & 64 ~= 0
   local digest, size = disk.must("copy " .. path, core.tree.copy(entry.place.root,
     entry.place.path, to, {mode = executable and 493 or 420, mtime_ns = job.time})) -- 0755, 0644
@@ -84,34 +84,39 @@ function add.file(job, node, entry, path, to)
 end
 
 function add.symlink(job, node, entry, _, to)
-  disk.must("link", core.symlink(entry.target, to))
-  disk.must("link", core.touch(to, job.time))
+  if to then
+    disk.must("link", core.symlink(entry.target, to))
+    disk.must("link", core.touch(to, job.time))
+  end
   node.symlinks[#node.symlinks + 1] = {name = entry.name, target = entry.target}
 end
 
 function add.directory(job, node, entry, path, to)
-  disk.must("make directory", core.mkdir(to))
+  if to then disk.must("make directory", core.mkdir(to)) end
   node.directories[#node.directories + 1] = {name = entry.name,
-    node = M.copy(job, entry.below, path, to)}
+    node = M.read(job, entry.below, path, to)}
 end
 
---- Copy what the view shows into an empty directory, normalised, hashing what goes over.
+--- The node of what a view shows. With `to`, an empty directory: copied there, normalised, and the
+--- digests are those of the bytes that went over.
 ---@param job {view: moonsand.View, time: integer}
 ---@param places table[]  of the view
 ---@param path string     for messages
----@param to string
+---@param to? string
 ---@return moonsand.Node
-function M.copy(job, places, path, to)
+function M.read(job, places, path, to)
   local node = directory.new()
-  local entries, own = job.view:list(places)
+  local entries, own = job.view:list(places, {hash = not to})
   check_xattrs(path, own.xattrs, job.view.overlay)
   for _, entry in ipairs(entries) do
     local name = join(path, entry.name)
     M.check(name, entry, job.view.overlay)
-    add[entry.type](job, node, entry, name, to .. "/" .. entry.name)
+    add[entry.type](job, node, entry, name, to and to .. "/" .. entry.name)
   end
-  disk.must("set mode", core.chmod(to, 493)) -- 0755, whatever the umask
-  disk.must("set time", core.touch(to, job.time))
+  if to then
+    disk.must("set mode", core.chmod(to, 493)) -- 0755, whatever the umask
+    disk.must("set time", core.touch(to, job.time))
+  end
   return node
 end
 
