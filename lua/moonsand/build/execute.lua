@@ -2,6 +2,7 @@
 --- sysroots are read-only overlays, the run script is bound in, everything it says goes to its log.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local graph = require "moonsand.build.graph"
 local inputs = require "moonsand.build.inputs"
 local jobserver = require "moonsand.build.jobserver"
 local layer = require "moonsand.layer"
@@ -17,6 +18,7 @@ local M = {}
 --- Version of what a task sees; part of every signature.
 M.LAYOUT = "1: /work overlay; sysroots read-only; host /usr without /usr/local; uid 0; umask 022"
 
+local EXECUTABLE <const> = 493 -- 0755
 local SOURCES <const> = script.DIRECTORY .. "/sources"
 local mounts = {target = "/work/recipe-sysroot", native = "/work/recipe-sysroot-native"}
 
@@ -180,18 +182,21 @@ function M.options(workshop, node, scratch, over, trace)
     name = node.name, root = "host", ids = "root", umask = tonumber(d:flag(node.task, "umask")
       or "022", 8), hostname = "moonsand", network = "none", cwd = "/work",
     command = script.command "start", env = {HOME = "/tmp", LANG = "C", TERM = "dumb"},
-    overlays = {}, binds = {}, dirs = {"/work/recipe-sysroot", "/work/recipe-sysroot-native"},
+    overlays = {}, binds = {}, dirs = {},
     files = {{target = script.DIRECTORY .. "/start", text = scripts.start}},
     -- What somebody put there by hand is in no package, so no signature would notice it.
     tmpfs = {{target = "/usr/local", size = "1M"}},
   }
   work_mount(options, paths(layers_of(workshop.store, over)), scratch)
   for _, kind in ipairs {"target", "native"} do
-    options.overlays[#options.overlays + 1] = sysroot(workshop.store, node, kind)
+    local overlay = sysroot(workshop.store, node, kind)
+    if overlay then table.insert(options.overlays, overlay) end
+    if not overlay then table.insert(options.dirs, mounts[kind]) end
   end
   for _, name in ipairs(scripts.names) do
+    local text = scripts.scripts[name].text
     table.insert(options.files,
-      {target = script.DIRECTORY .. "/" .. name, text = scripts.scripts[name].text, mode = 493}) -- 0755
+      {target = script.DIRECTORY .. "/" .. name, text = text, mode = EXECUTABLE})
   end
   if trace then
     table.insert(options.binds,
@@ -206,21 +211,25 @@ function M.options(workshop, node, scratch, over, trace)
   return options, scripts
 end
 
--- The recipe's line from the script's own report, the command as it ran from the trace.
-local function failing_command(scripts, trace, marks)
-  local last, found = script.last(trace), nil
+-- The trace knows the command as it ran, when a function of the recipe got as far as that.
+local function failing_command(node, scripts, trace, marks)
+  local last = script.last(trace)
+  local where = last and script.place(last, scripts.scripts)
+  if where then return {command = last.command, cwd = last.cwd, where = where} end
+  local found
   for _, name in ipairs(scripts.names) do
     found = recipe.shell.failure(scripts.scripts[name], marks) or found
   end
+  if not found then return {where = graph.place(node.recipe, node.task)} end
   return {
-    command = last and last.command or found and found.command, cwd = last and last.cwd,
-    where = found and found.file and ("%s:%s"):format(found.file, found.line),
+    command = found.exact and found.command or nil,
+    where = ("%s:%s"):format(found.file, found.line),
   }
 end
 
 -- What a person needs to know of a run that did not end well.
-local function describe_failure(result, scripts, trace, marks)
-  local failure = failing_command(scripts, trace, marks)
+local function describe_failure(node, result, scripts, trace, marks)
+  local failure = failing_command(node, scripts, trace, marks)
   failure.exit_code, failure.signal = result.exit_code, result.signal
   if result.outcome ~= "exit" and result.outcome ~= "signal" then
     failure.message = result.message or tostring(result)
@@ -234,7 +243,7 @@ local function save_scripts(workshop, node, scripts)
   for _, name in ipairs(scripts.names) do
     local path = ("%s/%s/%s"):format(workshop.directory, node.recipe.name, name)
     write(path, scripts.scripts[name].text)
-    check(core.chmod(path, 493)) -- 0755
+    check(core.chmod(path, EXECUTABLE))
   end
 end
 
@@ -277,7 +286,7 @@ function M.run(workshop, node, on_output)
   if result.ok then
     return workshop.store:freeze(scratch, {over = over, name = node.name})
   end
-  local failure = describe_failure(result, scripts, read(trace), marks)
+  local failure = describe_failure(node, result, scripts, read(trace), marks)
   if result.outcome ~= "setup_failed" then failure.kept = scratch:keep(node.name).path end
   return nil, failure
 end

@@ -1,5 +1,5 @@
---- Builds: a request becomes a graph of tasks, what is known is taken from the store, the rest runs in
---- sandboxes. `build.new{...}:run{"busybox"}`; everything that happens is an event.
+--- Builds: a request becomes a graph of tasks, what is known is taken from the store, the rest runs
+--- in sandboxes. `build.new{...}:run{"busybox"}`; everything that happens is an event.
 local core = require "moonsand.core"
 local event = require "moonsand.build.event"
 local execute = require "moonsand.build.execute"
@@ -26,19 +26,20 @@ local M = {}
 ---@field config table                     from `moonsand.recipe`.configure
 ---@field store string|moonsand.Store      where layers and results are kept
 ---@field downloads string                 the download directory
----@field directory? string                logs and run scripts; "build" beside the store unless given
+---@field directory? string                logs and run scripts; by default "build" beside the store
 ---@field emit? fun(event: moonsand.build.Event)
 ---@field tick? fun()                      called now and then while tasks run
 ---@field jobs? integer                    tasks, and makes inside them, at a time; 1 unless given
 ---@field keep_going? boolean              after a failure, go on with what does not depend on it
 ---@field force? string[]                  tasks that run although a result is known
 ---@field environment? table<string, string>  for fetching: proxies
+---@field sync? "each"|"batch"|"off"       how the store is opened, when it is given as a path
 ---@field host? table<string, string>      identity of the host; read from it unless given
 
 local known = {
   config = "table", store = true, downloads = "string", directory = "string", emit = "function",
   tick = "function", jobs = "number", keep_going = "boolean", force = "table",
-  environment = "table", host = "table",
+  environment = "table", host = "table", sync = "string",
 }
 
 ---@class moonsand.build.Builder
@@ -88,7 +89,7 @@ end
 function M.new(options)
   check_options(options)
   local own = type(options.store) == "string"
-  local store = own and layer.open(options.store) or options.store
+  local store = own and layer.open(options.store, {sync = options.sync}) or options.store
   local directory = options.directory or (store.path:match "^(.*)/[^/]+$" or ".") .. "/build"
   local self = setmetatable({
     options = options, config = options.config, store = store, own_store = own,
@@ -346,7 +347,7 @@ function Builder:tree(summary, task, name)
   local tree = digest and self.store:tree(digest)
   if not tree then
     fault.throw("usage", ("'%s' left no tree '%s' in this build"):format(task, name), {
-      hint = "name a task of the build: busybox:install has outputs, busybox:populate_sysroot sysroot",
+      hint = "busybox:install, for one, has 'outputs', busybox:populate_sysroot has 'sysroot'",
     })
   end
   return tree

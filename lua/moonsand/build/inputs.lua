@@ -25,7 +25,7 @@ local function offer_of(node)
   return d:get "SYSROOT_KIND" == "native" and "native" or "target"
 end
 
--- The tasks of the same recipe that come before and leave a layer, all of them, in the plan's order.
+-- The tasks of the same recipe that come before and leave a layer, in the plan's order.
 local function before(node)
   local seen, list = {}, {}
   local function put(other)

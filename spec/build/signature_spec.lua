@@ -1,0 +1,123 @@
+local project = require "spec.support.project"
+local signature = require "moonsand.build.signature"
+
+local recipe_text = [[
+SRC_URI = "file://t"
+export FLAVOUR = "plain"
+do_compile() {
+    cp ${WORKDIR}/t ${WORKDIR}/copy
+    helper
+}
+helper() {
+    echo $FLAVOUR > ${WORKDIR}/flavour
+}
+do_install() {
+    install -D ${WORKDIR}/copy ${D}/copy
+}
+]]
+
+local function new_project(files)
+  local here = project.new()
+  here:write {["p/p_1.bb"] = recipe_text, ["p/files/t"] = "text\n"}
+  here:write(files or {})
+  return here
+end
+
+-- All records of a store: names are keys.
+local function keys(here, folder)
+  local list = {}
+  local found <close> =
+    io.popen(("cd %s/store/%s && find . -type f | sort"):format(here.path, folder))
+  for path in found:lines() do list[#list + 1] = path end
+  return table.concat(list, "\n")
+end
+
+local function built(files, options)
+  local here <close> = setmetatable({project = new_project(files)}, {
+    __close = function(self) self.project:close() end,
+  })
+  local summary = here.project:build({"p"}, options)
+  assert(summary.ok)
+  return keys(here.project, "ik"), keys(here.project, "ac")
+end
+
+describe("the text of a signature", function()
+  it("is sorted, so that the order of the entries does not matter", function()
+    local a, b = signature.new(), signature.new()
+    a:add("variable", "A", "1")
+    a:add("variable", "B", "2")
+    b:add("variable", "B", "2")
+    b:add("variable", "A", "1")
+    assert.are.equal(a:text(), b:text())
+  end)
+
+  it("separates names from values, whatever they hold", function()
+    local a, b = signature.new(), signature.new()
+    a:add("variable", "A", "x\ty\nvariable\tB\tz")
+    b:add("variable", "A\tx", "y")
+    b:add("variable", "B", "z")
+    assert.are_not.equal(a:text(), b:text())
+    assert.are.equal("x\ty\nvariable\tB\tz", signature.parse(a:text())["variable\tA"])
+  end)
+
+  it("tells what differs, with both values", function()
+    local a, b = signature.new(), signature.new()
+    a:add("variable", "CFLAGS", "-O2")
+    a:add("variable", "SAME", "x")
+    b:add("variable", "CFLAGS", "-O3")
+    b:add("variable", "SAME", "x")
+    local list, same = signature.difference(a:text(), b:text())
+    assert.are.same({{kind = "variable", name = "CFLAGS", old = "-O2", new = "-O3"}}, list)
+    assert.are.equal(1, same)
+  end)
+end)
+
+describe("the keys of a build", function()
+  it("are the same for two clones in two places", function()
+    local intent_a, action_a = built()
+    local intent_b, action_b = built()
+    assert.are.equal(intent_a, intent_b)
+    assert.are.equal(action_a, action_b)
+  end)
+
+  it("do not depend on the number of jobs", function()
+    assert.are.equal((built(nil, {jobs = 1})), (built(nil, {jobs = 4})))
+  end)
+
+  it("change with a variable that a task refers to", function()
+    assert.are_not.equal((built()), (built {
+      ["p/p_1.bb"] = recipe_text:gsub('"plain"', '"sweet"'),
+    }))
+  end)
+
+  it("change with a function that a task calls", function()
+    assert.are_not.equal((built()), (built {
+      ["p/p_1.bb"] = recipe_text:gsub("echo %$FLAVOUR", "echo my $FLAVOUR"),
+    }))
+  end)
+
+  it("change with the content of a local file", function()
+    assert.are_not.equal((built()), (built {["p/files/t"] = "other\n"}))
+  end)
+
+  it("change with the host", function()
+    assert.are_not.equal((built()), (built(nil, {host = {name = "another"}})))
+  end)
+
+  it("do not change with what only people read", function()
+    assert.are.equal((built()), (built {
+      ["p/p_1.bb"] = recipe_text .. 'SUMMARY = "a new one"\n',
+    }))
+  end)
+
+  it("change with the version in the file's name where it is used", function()
+    local here = project.new()
+    local text = "do_compile() {\n    echo ${PV}\n}\n"
+    here:write {["p/p_1.bb"] = text}
+    here:build {"p:compile"}
+    os.rename(here.path .. "/recipes/p/p_1.bb", here.path .. "/recipes/p/p_2.bb")
+    local summary = here:build {"p:compile"}
+    here:close()
+    assert.are.equal("ok", summary.outcomes["p:compile"])
+  end)
+end)
