@@ -341,7 +341,7 @@ static const struct {
 } fs_names[] = {
   {0xEF53, "ext4"},       {0x58465342, "xfs"},    {0x9123683E, "btrfs"}, {0x01021994, "tmpfs"},
   {0x794C7630, "overlay"}, {0x6969, "nfs"},        {0x65735546, "fuse"},  {0xFF534D42, "cifs"},
-  {0xFE534D42, "smb"},    {0x01021997, "9p"},     {0x6A656A63, "virtiofs"}, {0x2FC12FC1, "zfs"},
+  {0xFE534D42, "smb"},    {0x01021997, "9p"},     {0x2FC12FC1, "zfs"},
   {0xF2F52010, "f2fs"},   {0x9FA0, "proc"},       {0x73717368, "squashfs"}, {0xE0F5E1E2, "erofs"},
 };
 

@@ -99,6 +99,25 @@ describe("a Tree message", function()
     assert.matches("'run.sh' is there twice", message)
   end)
 
+  local function nest(levels, width)
+    local node = directory.new()
+    for _ = 1, levels do
+      local outer = directory.new()
+      for i = 1, width do outer.directories[i] = {name = "d" .. i, node = node} end
+      node = outer
+    end
+    return directory.tree_message(directory.seal(node))
+  end
+
+  it("is refused when a few bytes stand for endless paths", function()
+    assert.matches("too many paths", layers.fault(directory.read_tree, nest(60, 2)).message)
+  end)
+
+  it("is refused when it is deeper than any path", function()
+    assert.matches("too deep", layers.fault(directory.read_tree, nest(2100, 1)).message)
+    assert.is_table(directory.read_tree(nest(2000, 1)))
+  end)
+
   it("is refused with a digest that is none", function()
     assert.matches("no SHA%-256", refused(function(root) root.files[1].digest = "../../x" end))
   end)

@@ -199,8 +199,28 @@ local function connect(node, known)
   end
 end
 
---- A `Tree` message, in any order, as connected nodes. Nothing in it is believed: names, digests
---- and references are checked.
+-- A path has 4096 bytes, so no real tree is deeper; and equal directories that hold equal ones make
+-- a few kilobytes stand for more paths than there are atoms.
+local DEPTH_MAX, PATHS_MAX = 2048, 50000000
+
+-- The paths below a node and its height; each node is counted once.
+local function measure(node, sizes, depth)
+  local known = sizes[node]
+  if known then return known.paths, known.height end
+  if depth > DEPTH_MAX then malformed("it is too deep") end
+  local paths, height = #node.files + #node.symlinks, 0
+  for _, entry in ipairs(node.directories) do
+    local more, below = measure(entry.node, sizes, depth + 1)
+    paths, height = paths + 1 + more, math.max(height, below + 1)
+  end
+  if paths > PATHS_MAX then malformed("it has too many paths") end
+  if height > DEPTH_MAX then malformed("it is too deep") end
+  sizes[node] = {paths = paths, height = height}
+  return paths, height
+end
+
+--- A `Tree` message, in any order, as connected nodes. Nothing in it is believed: names, digests,
+--- references and size are checked.
 ---@param bytes string
 ---@return moonsand.Node root
 function M.read_tree(bytes)
@@ -215,6 +235,7 @@ function M.read_tree(bytes)
   end)
   if not root then malformed("it has no root") end
   for _, node in ipairs(all) do connect(node, known) end
+  measure(root, {}, 0)
   return root
 end
 

@@ -64,7 +64,6 @@ local unfit = {
   cifs = "locks and links do not work as needed there",
   smb = "locks and links do not work as needed there",
   ["9p"] = "the kernel takes no upper directory there",
-  virtiofs = "the kernel takes no upper directory there",
   proc = "nothing can be stored there",
 }
 

@@ -33,19 +33,33 @@ function M.read_meta(text)
   return whole and meta or nil
 end
 
-local function move(store, from, kind, digest)
-  local place = layout.place(store.path, kind, digest)
-  local shard = place:match("^(.*)/")
+local function move(store, from, place, digest)
   local _ <close> = store:hold()
-  disk.must("make", core.mkdirs(shard))
   store.lease:add(digest)
   local ok, err, errno = core.rename(from, place, "noreplace")
   if ok then
-    if store.sync_mode == "each" then disk.must("sync", core.fsync(shard)) end
+    M.sync_names(store, place)
     return true
   end
   if errno == disk.EEXIST or errno == disk.ENOTEMPTY then return false end -- somebody was faster
   disk.must("publish", ok, err, errno)
+end
+
+--- Make the directory that a place lies in; with sync "each" its name is on the disk after it.
+---@param store moonsand.Store
+---@param place string
+function M.make_shard(store, place)
+  local shard = place:match("^(.*)/")
+  if disk.exists(shard) then return end
+  disk.must("make", core.mkdirs(shard))
+  M.sync_names(store, shard)
+end
+
+--- With sync "each": the name of a path is on the disk.
+---@param store moonsand.Store
+---@param path string
+function M.sync_names(store, path)
+  if store.sync_mode == "each" then disk.must("sync", core.fsync((path:match("^(.*)/")))) end
 end
 
 ---@class moonsand.Parcel
@@ -75,10 +89,12 @@ end
 ---@return boolean ours
 function M.run(store, scratch, parcel)
   local folder = scratch.path .. "/publish"
+  local place = layout.place(store.path, parcel.kind, parcel.digest)
   pack(store, parcel, folder)
+  M.make_shard(store, place)
   disk.must("publish", core.rename(parcel.content, folder .. "/t"))
   if store.sync_mode == "each" then disk.must("sync", core.syncfs(folder)) end
-  local ours = move(store, folder, parcel.kind, parcel.digest)
+  local ours = move(store, folder, place, parcel.digest)
   if ours then store:published() end
   return ours
 end

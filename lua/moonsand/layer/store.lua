@@ -356,12 +356,11 @@ end
 ---@return string path
 function Store:put_record(kind, key, text)
   local path = layout.record(self.path, kind, key)
-  local shard = path:match("^(.*)/")
-  disk.must("make", core.mkdirs(shard))
+  publish.make_shard(self, path)
   -- A log is for people's tools; the others say whether they are whole.
   if kind ~= "log" then text = core.sha256(text) .. "\n" .. text end
   self:replace(path, text)
-  if self.sync_mode == "each" then disk.must("sync", core.fsync(shard)) end
+  publish.sync_names(self, path)
   return path
 end
 
