@@ -13,6 +13,7 @@ M.verbs = {
   {"run", "run a command in a sandbox made by hand"},
   {"shell", "a shell in a sandbox, or in the sandbox of a task"},
   {"vars", "the variables of a recipe, and where their values come from"},
+  {"doctor", "what this host can do, and what to do about what it cannot"},
   {"repl", "a Lua prompt with the toolkit at hand"},
   {"help", "the options of a verb"},
   {"version", "the version"},

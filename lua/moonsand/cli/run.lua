@@ -60,7 +60,9 @@ end
 function M.explain(result, ui)
   if result.outcome == "setup_failed" or result.outcome == "exec_failed" then
     ui:say("moonsand: ", tostring(result), "\n")
-    if result.log and result.log ~= "" then ui:say("  the kernel says: ", result.log, "\n") end
+    for _, line in ipairs(require("moonsand.sandbox.doctor").explain(result)) do
+      ui:say("  ", line, "\n")
+    end
   elseif result.timed_out then
     ui:say("moonsand: ", tostring(result), "\n")
   end
