@@ -201,12 +201,24 @@ local function check_store(expected, d)
   if skipped ~= d.state.skipped then return "skipped: " .. shown(d.state.skipped) end
 end
 
+local function check_log(expected, actual)
+  local lines = {}
+  for i, line in ipairs(expected) do
+    lines[i] = line:gsub("^WARNING: ", ""):gsub("@ROOT@", root)
+  end
+  if table.concat(lines, "\n") ~= table.concat(actual, "\n") then
+    return "warnings are " .. table.concat(actual, "\n")
+  end
+end
+
 --- What is wrong with a case, or nil.
 function M.check(case)
-  local stores, problem = M.run(case)
+  local stores, problem, config = M.run(case)
   local expected = case.expected
   if expected.error then return check_error(expected, problem) end
   if problem then return tostring(problem) end
+  local log = check_log(expected.log, config.log)
+  if log then return log end
   for variant, store in pairs(expected.stores) do
     if not stores[variant] then return "there is no variant " .. variant end
     local wrong = check_store(store, stores[variant])

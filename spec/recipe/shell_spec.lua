@@ -20,7 +20,7 @@ describe("a run script", function()
 
   -- Exit code and standard error of the script under a shell.
   local function run(program, script)
-    local directory = core.mkdtemp(os.tmpname())
+    local directory = core.mkdtemp("/tmp/moonsand-spec-")
     local path = directory .. "/run"
     local file = assert(io.open(path, "w"))
     file:write(script.text)

@@ -50,7 +50,7 @@ function M.finalise(d)
 end
 
 -- What BBCLASSEXTEND's word says: the class, and the argument after the colon.
-local function extend(reader, d, word, name, file)
+local function extend(d, word, name, file)
   local class_name, argument = word:match("^([^:]*):([^:]*)")
   if class_name then
     d:set("BBEXTENDCURR", class_name)
@@ -58,7 +58,7 @@ local function extend(reader, d, word, name, file)
   else
     d:set("PN", (name or "") .. "-" .. word)
   end
-  parse.inherit(reader, d, class_name or word, {file = file, line = 0}, true)
+  class.defer(d, class_name or word, {file = file, line = 0})
 end
 
 --- All stores of a recipe: the plain one under "", one for each word of BBCLASSEXTEND.
@@ -77,7 +77,7 @@ function M.recipe(reader, d, file)
     if not stores[word] then
       local variant = d:copy()
       variant:set("BBCLASSEXTEND", words)
-      extend(reader, variant, word, plain:get("PN"), file)
+      extend(variant, word, plain:get("PN"), file)
       M.deferred(reader, variant)
       M.finalise(variant)
       stores[word] = variant

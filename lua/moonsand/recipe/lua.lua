@@ -133,6 +133,7 @@ function M.environment(d, more)
   env.contains = function(...) return M.contains(d, ...) end
   env.contains_any = function(...) return M.contains_any(d, ...) end
   env.filter = function(...) return M.filter(d, ...) end
+  env.call = function(name) return M.call(d, name, more) end
   env.from_file = function(part)
     return (select(part, M.from_file(d:get("FILE"))))
   end

@@ -261,7 +261,10 @@ end
 -- Only adds to what Python finds; whatever uses Python is refused where it does.
 function handlers.addpylib() end
 
-function handlers.addfragments(_, _, statement)
+-- addfragments PREFIX VARIABLE ...: nothing to do while the variable names none.
+function handlers.addfragments(_, d, statement)
+  local variable = statement.text:match("^%S+%s+(%S+)")
+  if not (d:get(variable) or ""):find("%S") then return end
   refuse_unknown(statement, "addfragments is not there yet", "include the files of the fragments")
 end
 

@@ -1,0 +1,290 @@
+--- The configuration: what is read before any recipe, and the recipes that it names.
+local data = require "moonsand.recipe.data"
+local fault = require "moonsand.fault"
+local find = require "moonsand.recipe.find"
+local finish = require "moonsand.recipe.finish"
+local lua = require "moonsand.recipe.lua"
+local parse = require "moonsand.recipe.parse"
+local provider = require "moonsand.recipe.provider"
+
+local M = {}
+
+---@class moonsand.recipe.Recipe
+---@field name string            PN
+---@field version string         PV
+---@field revision? string       PR
+---@field epoch? string          PE
+---@field file string
+---@field variant string         "" or a word of BBCLASSEXTEND
+---@field data moonsand.recipe.Data
+---@field tasks moonsand.recipe.Task[]
+---@field provides string[]
+---@field depends string[]
+---@field skipped? string        why the recipe took itself out
+---@field priority integer       of its metadata layer
+---@field preference integer     DEFAULT_PREFERENCE
+
+---@class moonsand.recipe.Options
+---@field path string[]                     BBPATH
+---@field variables? table<string, string>  set before anything is read
+---@field files? string[]                   configuration files read after conf/moonsand.conf
+---@field disk? moonsand.recipe.Disk
+
+---@class moonsand.recipe.Configuration
+---@field data moonsand.recipe.Data
+---@field warnings string[]
+local Configuration = {__name = "moonsand.recipe.Configuration"}
+Configuration.__index = Configuration
+
+function Configuration:__tostring()
+  return ("configuration of %s"):format(self.data:get("BBPATH"))
+end
+
+local known_options = {path = true, variables = true, files = true, disk = true}
+
+-- LAYERDIR is replaced as text, so that a layer.conf needs no `:=`.
+local function replace_layerdir(d, directory)
+  local by = directory:gsub("%%", "%%%%")
+  for _, name in ipairs(d:names()) do
+    local record = d.vars[name]
+    for _, key in ipairs {"content", "default"} do
+      local text = record and record[key]
+      if type(text) == "string" and text:find("${LAYERDIR", 1, true) then
+        text = text:gsub("%${LAYERDIR}", by)
+        text = text:gsub("%${LAYERDIR_RE}", (directory:gsub("[^%w/_]", "\\%0"):gsub("%%", "%%%%")))
+        record[key] = text
+      end
+    end
+    for _, key in ipairs {"append", "prepend", "remove"} do
+      for i, text in ipairs(record and record[key] or {}) do
+        if i % 2 == 1 then record[key][i] = text:gsub("%${LAYERDIR}", by) end
+      end
+    end
+  end
+  d.entries, d.values, d.overrides = {}, {}, nil
+end
+
+local function read_layers(reader, d)
+  local path = parse.locate(reader, d, find.split(d:get("BBPATH")), "conf/bblayers.conf")
+  if not path then return end
+  if not d:plain("TOPDIR") then d:put("TOPDIR", find.directory(find.directory(path))) end
+  parse.read(reader, d, path)
+  for directory in (d:get("BBLAYERS") or ""):gmatch("%S+") do
+    local file = directory .. "/conf/layer.conf"
+    if reader.disk.kind(file) ~= "file" then
+      fault.throw("recipe", ("'%s' of BBLAYERS has no conf/layer.conf"):format(directory), {
+        where = d:place("BBLAYERS"), reason = "missing", hint = "remove it from BBLAYERS",
+      })
+    end
+    d:put("LAYERDIR", directory)
+    parse.read(reader, d, file)
+    replace_layerdir(d, directory)
+    d:delete("LAYERDIR")
+  end
+end
+
+local function read_main(reader, d)
+  local directories = find.split(d:get("BBPATH"))
+  local path = parse.locate(reader, d, directories, "conf/moonsand.conf") or
+    parse.locate(reader, d, directories, "conf/bitbake.conf")
+  if not path then
+    fault.throw("recipe", "there is no conf/moonsand.conf along BBPATH: " .. d:get("BBPATH"), {
+      reason = "missing", hint = "name the directory that holds conf/moonsand.conf",
+    })
+  end
+  parse.read(reader, d, path)
+end
+
+-- Classes of the configuration: base, when there is one, and INHERIT.
+local function read_classes(reader, d)
+  d.state.class_type = "global"
+  local main = {file = d:plain("FILE") or "configuration", line = 0}
+  local base = false
+  local directories = find.split(d:get("BBPATH"))
+  for _, directory in ipairs {"classes-global/", "classes/"} do
+    base = base or parse.locate(reader, d, directories, directory .. "base.bbclass")
+  end
+  if base then parse.inherit(reader, d, "base", main, true) end
+  local file, line = (d:place("INHERIT") or ""):match("^(.*):(%d+)$")
+  local asker = file and {file = file, line = math.tointeger(tonumber(line))} or main
+  parse.inherit(reader, d, d:get("INHERIT") or "", asker, true)
+  d.state.class_type = "recipe"
+end
+
+--- Read a configuration.
+---@param options moonsand.recipe.Options
+---@return moonsand.recipe.Configuration
+function M.read(options)
+  for name in pairs(options) do
+    if not known_options[name] then
+      error(("recipe.configure: unknown option '%s'"):format(tostring(name)), 2)
+    end
+  end
+  assert(type(options.path) == "table", "recipe.configure: path must be a list of directories")
+  local reader = parse.reader(options.disk)
+  local d = data.new()
+  d:put("BBPATH", table.concat(options.path, ":"))
+  d:put("BB_CURRENT_MC", "default")
+  for name, value in pairs(options.variables or {}) do
+    d:put(name, value, {operator = "set", name = name, text = value})
+  end
+  read_layers(reader, d)
+  read_main(reader, d)
+  d:put("BB_CURRENT_MC", "")
+  for _, path in ipairs(options.files or {}) do
+    local found = parse.locate(reader, d, find.split(d:get("BBPATH")), path) or path
+    parse.read(reader, d, found)
+  end
+  read_classes(reader, d)
+  return setmetatable({data = d, reader = reader, warnings = d.log, loaded = {}}, Configuration)
+end
+
+local function words(text)
+  local list = {}
+  for word in (text or ""):gmatch("%S+") do list[#list + 1] = word end
+  return list
+end
+
+-- The priority of a file's metadata layer: the longest BBFILE_PATTERN that begins its path.
+local function priority_of(d, file)
+  local best, priority = -1, 0
+  for _, collection in ipairs(words(d:get("BBFILE_COLLECTIONS"))) do
+    local pattern = d:get("BBFILE_PATTERN_" .. collection) or ""
+    local text = pattern:gsub("^%^", ""):gsub("\\(.)", "%1")
+    if text ~= "" and file:sub(1, #text) == text and #text > best then
+      best, priority = #text, tonumber(d:get("BBFILE_PRIORITY_" .. collection)) or 0
+    end
+  end
+  return math.tointeger(priority) or 0
+end
+
+-- Notes such as "(>= 1.2)" are not for us.
+local function depends_of(d)
+  return words(((d:get("DEPENDS") or ""):gsub("%b()", " ")))
+end
+
+local function recipe_of(config, d, file, variant)
+  local name = d:get("PN") or lua.from_file(file)
+  local provides = words(d:get("PROVIDES"))
+  local seen = false
+  for _, each in ipairs(provides) do seen = seen or each == name end
+  if not seen then table.insert(provides, 1, name) end
+  local _, version = lua.from_file(file)
+  return {
+    name = name, version = d:get("PV") or version or "1.0", revision = d:get("PR"),
+    epoch = d:get("PE"), file = file, variant = variant, data = d, tasks = d.state.collected,
+    provides = provides, depends = depends_of(d), skipped = d.state.skipped,
+    priority = priority_of(config.data, file),
+    preference = math.tointeger(tonumber(d:get("DEFAULT_PREFERENCE") or "0")) or 0,
+  }
+end
+
+local function files_of(config)
+  if config.files then return end
+  local masks, refused = provider.masks(config.data)
+  if refused then
+    fault.throw("recipe", ("BBMASK holds '%s'"):format(refused), {
+      where = config.data:place("BBMASK"), reason = "unsupported",
+      hint = "groups and sets are not there yet: use '.', '*', '+', '?', '^' and '$'",
+    })
+  end
+  config.files, config.appends = provider.files(config.data, config.reader.disk, masks)
+end
+
+--- All recipe files that BBFILES names.
+---@return string[]
+function Configuration:recipes()
+  files_of(self)
+  return self.files
+end
+
+--- Read a recipe file and finish it. All its variants are in `variants`, the plain one is returned.
+---@param file string
+---@return moonsand.recipe.Recipe recipe, moonsand.recipe.Recipe[] variants
+function Configuration:load(file)
+  files_of(self)
+  return self:load_with(file, provider.appends(file, self.appends))
+end
+
+--- Read a recipe file with the appends given.
+---@param file string
+---@param appends string[]
+---@return moonsand.recipe.Recipe recipe, moonsand.recipe.Recipe[] variants
+function Configuration:load_with(file, appends)
+  file = find.clean(file)
+  local list = self.loaded[file]
+  if not list then
+    find.text(self.reader.disk, file)
+    local d = self.data:copy()
+    d.log = {}
+    d:put("FILE", file)
+    parse.read(self.reader, d, file)
+    for _, append in ipairs(appends) do parse.read(self.reader, d, append) end
+    local stores, order = finish.recipe(self.reader, d, file)
+    list = {}
+    for i, variant in ipairs(order) do
+      list[i] = recipe_of(self, stores[variant], file, variant)
+      list[i].warnings = d.log
+    end
+    table.move(d.log, 1, #d.log, #self.warnings + 1, self.warnings)
+    self.loaded[file] = list
+  end
+  return list[1], list
+end
+
+-- Everything that is provided: name -> recipes.
+local function provided(config)
+  if config.provided then return config.provided end
+  local by = {}
+  for _, file in ipairs(config:recipes()) do
+    local _, list = config:load(file)
+    for _, recipe in ipairs(list) do
+      for _, name in ipairs(recipe.provides) do
+        by[name] = by[name] or {}
+        table.insert(by[name], recipe)
+      end
+    end
+  end
+  config.provided = by
+  return by
+end
+
+local function nobody(config, name, list)
+  for _, recipe in ipairs(list or {}) do
+    fault.throw("graph", ("nothing provides '%s': %s was skipped: %s"):format(name, recipe.name,
+      recipe.skipped), {where = recipe.file})
+  end
+  local names = {}
+  for each in pairs(provided(config)) do names[#names + 1] = each end
+  table.sort(names)
+  local nearest = fault.nearest(name, names)
+  fault.throw("graph", ("nothing provides '%s'"):format(name), {
+    hint = nearest and ("did you mean '%s'?"):format(nearest) or
+      "recipes are looked for in BBFILES: " .. (config.data:get("BBFILES") or "(not set)"),
+  })
+end
+
+--- The recipe that provides a name. Throws a fault of kind "graph" when nothing does.
+---@param name string
+---@return moonsand.recipe.Recipe
+function Configuration:find(name)
+  local list, usable = provided(self)[name], {}
+  for _, recipe in ipairs(list or {}) do
+    if not recipe.skipped then usable[#usable + 1] = recipe end
+  end
+  if #usable == 0 then nobody(self, name, list) end
+  local order, warnings = provider.choose(self.data, usable, name)
+  table.move(warnings, 1, #warnings, #self.warnings + 1, self.warnings)
+  return order[1]
+end
+
+--- Every name that a recipe provides, sorted.
+---@return string[]
+function Configuration:names()
+  local names = {}
+  for name in pairs(provided(self)) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+return M

@@ -1,0 +1,37 @@
+local provider = require "moonsand.recipe.provider"
+
+describe("versions", function()
+  local function order(list)
+    for i = 1, #list - 1 do
+      assert.are.equal(-1, provider.compare({"0", list[i]}, {"0", list[i + 1]}))
+      assert.are.equal(1, provider.compare({"0", list[i + 1]}, {"0", list[i]}))
+      assert.are.equal(0, provider.compare({"0", list[i]}, {"0", list[i]}))
+    end
+  end
+
+  it("are compared by parts, numbers as numbers", function()
+    order {"1.0~rc1", "1.0", "1.0a", "1.0.1", "1.2", "1.10", "12345678901234567890"}
+  end)
+
+  it("are compared after the epoch and before the revision", function()
+    assert.are.equal(1, provider.compare({"1", "1.0"}, {"0", "2.0"}))
+    assert.are.equal(-1, provider.compare({"0", "1.0", "r1"}, {"0", "1.0", "r2"}))
+  end)
+
+  it("answer to a preference with an epoch and a percent sign", function()
+    local one = {version = "1.10", revision = "r0", epoch = "2"}
+    assert.is_true(provider.answers(one, "1.%"))
+    assert.is_true(provider.answers(one, "2:1.10"))
+    assert.is_true(provider.answers(one, "1.10-r0"))
+    assert.is_false(provider.answers(one, "1:1.10"))
+    assert.is_false(provider.answers(one, "1.1"))
+  end)
+end)
+
+describe("bbappends", function()
+  it("belong to the recipe of the same name, a percent sign cuts", function()
+    local appends = {"/a/x_1.0.bbappend", "/a/x_%.bbappend", "/a/x_1.%.bbappend", "/a/y_%.bbappend"}
+    assert.are.same({appends[1], appends[2], appends[3]}, provider.appends("/r/x_1.0.bb", appends))
+    assert.are.same({appends[2]}, provider.appends("/r/x_2.0.bb", appends))
+  end)
+end)
