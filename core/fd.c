@@ -8,7 +8,7 @@
 
 #include "core.h"
 
-enum { READ_MAX = 1 << 20 };
+enum { READ_MAX = 1 << 20, SMALL_READ = 1 << 16 };
 
 Fd *fd_new(lua_State *L)
 {
@@ -75,16 +75,17 @@ static int fd_number(lua_State *L)
   return 1;
 }
 
+/* What most reads ask for passes through the C stack: no garbage of that size for a few bytes. */
 static int read_bytes(lua_State *L, int fd, size_t want)
 {
-  luaL_Buffer b;
-  char *space = luaL_buffinitsize(L, &b, want);
+  char small[SMALL_READ];
+  char *space = want <= sizeof small ? small : lua_newuserdatauv(L, want, 0);
   ssize_t n;
 
   do n = read(fd, space, want);
   while (n < 0 && errno == EINTR);
   if (n < 0) return fail(L, "read");
-  luaL_pushresultsize(&b, (size_t)n);
+  lua_pushlstring(L, space, (size_t)n);
   return 1;
 }
 
