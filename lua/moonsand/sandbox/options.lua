@@ -74,20 +74,38 @@ local entries = {
   files = {target = "string", text = "string", mode = "number", order = "number"},
 }
 
+local lists = order.keys(entries)
+
 local function wrong(message, hint)
   fault.throw("usage", "sandbox: " .. message, {hint = hint})
 end
 
-local function check_kind(where, value, wanted)
+local function is_kind(value, wanted)
   local kind = type(value)
-  for _, one in ipairs(type(wanted) == "table" and wanted or {wanted}) do
-    if kind == one then return end
+  if type(wanted) == "string" then return kind == wanted end
+  for _, one in ipairs(wanted) do
+    if kind == one then return true end
   end
-  local text = type(wanted) == "table" and table.concat(wanted, " or ") or wanted
-  wrong(("%s must be a %s, not a %s"):format(where, text, kind))
+  return false
 end
 
+local function check_kind(where, value, wanted)
+  if is_kind(value, wanted) then return end
+  local text = type(wanted) == "table" and table.concat(wanted, " or ") or wanted
+  wrong(("%s must be a %s, not a %s"):format(where, text, type(value)))
+end
+
+local function are_known(value, known)
+  for key, field in pairs(value) do
+    local wanted = known[key]
+    if not wanted or not is_kind(field, wanted) then return false end
+  end
+  return true
+end
+
+--- What is wrong is looked for in order: the same table always gives the same message.
 local function check_keys(where, value, known)
+  if are_known(value, known) then return end
   for key, field in order.sorted(value) do
     local wanted = known[key]
     if not wanted then
@@ -100,7 +118,9 @@ local function check_keys(where, value, known)
 end
 
 local function check_words(where, list)
-  for i, word in ipairs(list) do check_kind(("%s, word %d"):format(where, i), word, "string") end
+  for i, word in ipairs(list) do
+    if type(word) ~= "string" then check_kind(("%s, word %d"):format(where, i), word, "string") end
+  end
 end
 
 local choices = {
@@ -109,7 +129,8 @@ local choices = {
 }
 
 local function check_choices(options)
-  for key, known in order.sorted(choices) do
+  for _, key in ipairs {"ids", "network"} do
+    local known = choices[key]
     local value = options[key]
     if type(value) == "string" and not known[value] then
       wrong(("'%s' is '%s'; it may be %s"):format(key, value,
@@ -223,7 +244,7 @@ function M.check(given)
   check_terminal(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end
-  for list in order.sorted(entries) do
+  for _, list in ipairs(lists) do
     options[list] = {}
     for i, value in ipairs(given[list] or {}) do
       local own, where = entry(list, i, value)
