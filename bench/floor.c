@@ -155,7 +155,7 @@ static void make_file(int root, const char *target, const char *text)
   close(fd);
 }
 
-/* Its upper vanishes: a tmpfs below it on the same target. */
+/* Its upper vanishes: a tmpfs that the overlay alone holds in the end. */
 static char **make_overlay(int root, const char *target, char **lower)
 {
   int fs, tmpfs = finish(context("tmpfs", "0755"), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
@@ -172,8 +172,10 @@ static char **make_overlay(int root, const char *target, char **lower)
   TRY(fsconfig(fs, FSCONFIG_SET_STRING, "workdir", "work", 0));
   TRY(fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0));
   TRY(fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0));
+  fs = finish(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  TRY(umount2(".", MNT_DETACH));
   close(tmpfs);
-  attach(finish(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV), root, target);
+  attach(fs, root, target);
   return lower + 1;
 }
 
