@@ -80,6 +80,11 @@ describe("a configuration", function()
     assert.are.equal("%10", config:load("/m/zlib/zlib_1.10.bb").data:get("A"))
   end)
 
+  it("refuses a bbappend that fits no recipe", function()
+    local config = configure {["/m/a/zlub_%.bbappend"] = ""}
+    assert.are.equal("/m/a/zlub_%.bbappend", problem_of(config.recipes, config).where)
+  end)
+
   it("leaves out what BBMASK matches", function()
     assert.are.same({"/m/z/zlib-ng_2.bb"}, configure(nil, {BBMASK = "zlib_1\\..*"}):recipes())
   end)

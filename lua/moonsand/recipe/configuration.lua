@@ -189,6 +189,11 @@ local function files_of(config)
     })
   end
   config.files, config.appends = provider.files(config.data, config.reader.disk, masks)
+  local lonely = provider.lonely(config.files, config.appends)
+  if lonely then
+    fault.throw("recipe", ("no recipe fits '%s'"):format(lonely), {where = lonely,
+      reason = "missing", hint = "an append is called like its recipe, or NAME_%.bbappend"})
+  end
 end
 
 --- All recipe files that BBFILES names.

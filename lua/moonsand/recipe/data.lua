@@ -51,6 +51,7 @@ function M.new(parent)
     busy = {}, -- names being expanded, for loops
     overrides = nil, override_set = nil, in_overrides = false,
     log = parent and parent.log or {},
+    environment = nil, -- of Lua code that runs on this store (see lua.lua)
   }
   if not parent then self.decisive.OVERRIDES, self.decisive.FILE = true, true end
   return setmetatable(self, Data)

@@ -103,47 +103,62 @@ function M.from_file(file)
   return table.unpack(parts, 1, 3)
 end
 
-local function copied(library)
-  local new = {}
-  for name, value in pairs(library) do new[name] = value end
-  return new
+-- A library that cannot be changed.
+local function sealed(library)
+  return setmetatable({}, {
+    __index = library,
+    __newindex = function(_, name) error(("'%s' cannot be set here"):format(tostring(name)), 2) end,
+    __metatable = false,
+  })
 end
 
--- What metadata may use. The libraries are copies, so that nobody can change the real ones.
-local function safe()
-  local env = {
-    math = copied(math), string = copied(string), table = copied(table), utf8 = copied(utf8),
-    assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, select = select,
-    tonumber = tonumber, tostring = tostring, type = type,
-  }
-  env.string.dump = nil
-  return env
+local strings = {}
+for name, value in pairs(string) do strings[name] = value end
+strings.dump = nil
+
+-- What metadata may use of Lua.
+local library = {
+  math = sealed(math), string = sealed(strings), table = sealed(table), utf8 = sealed(utf8),
+  assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, select = select,
+  tonumber = tonumber, tostring = tostring, type = type,
+}
+
+-- Helpers that know the store.
+local function helpers(d, view, more)
+  local own = {d = view}
+  for name, value in pairs(more or {}) do own[name] = value end
+  function own.contains(...) return M.contains(d, ...) end
+  function own.contains_any(...) return M.contains_any(d, ...) end
+  function own.filter(...) return M.filter(d, ...) end
+  function own.call(name) return M.call(d, name, more) end
+  function own.from_file(part) return (select(part, M.from_file(d:get("FILE")))) end
+  return own
 end
 
---- The environment for a store: the safe library, helpers, and every variable by its name.
+--- The environment for a store: Lua without the outside, helpers, and every variable by its name.
 ---@param d moonsand.recipe.Data
 ---@param more? table   more names, for tasks
 ---@return table env, table view
 function M.environment(d, more)
+  local known = d.environment
+  if known and not more then return known.env, known.view end
   local view = setmetatable({}, View)
   behind[view] = d
-  local env = safe()
-  for name, value in pairs(more or {}) do env[name] = value end
-  env.d = view
-  env.contains = function(...) return M.contains(d, ...) end
-  env.contains_any = function(...) return M.contains_any(d, ...) end
-  env.filter = function(...) return M.filter(d, ...) end
-  env.call = function(name) return M.call(d, name, more) end
-  env.from_file = function(part)
-    return (select(part, M.from_file(d:get("FILE"))))
-  end
-  return setmetatable(env, {
-    __index = function(_, name) return type(name) == "string" and d:get(name) or nil end,
+  local own = helpers(d, view, more)
+  local env = setmetatable({}, {
+    __index = function(_, name)
+      local value = own[name]
+      if value == nil then value = library[name] end
+      if value == nil and type(name) == "string" then value = d:get(name) end
+      return value
+    end,
     __newindex = function(_, name)
       error(("'%s' is not local: write 'local %s', or d:set(...)"):format(name, name), 2)
     end,
     __metatable = false,
-  }), view
+  })
+  if not more then d.environment = {env = env, view = view} end
+  return env, view
 end
 
 -- Message handler: the place inside the metadata, the message without Lua's own idea of it.

@@ -208,18 +208,35 @@ function M.files(d, disk, patterns)
   return recipes, appends
 end
 
---- The appends that belong to a recipe file; `%` in an append's name cuts the comparison.
+-- Does an append belong to a recipe file? `%` in its name cuts the comparison.
+local function fits(append, file)
+  local base, name = file:match("([^/]*)%.bb$"), append:match("([^/]*)%.bbappend$")
+  local stem = name:match("^(.-)%%")
+  return name == base or stem ~= nil and base:sub(1, #stem) == stem
+end
+
+--- The appends that belong to a recipe file.
 ---@param file string
 ---@param appends string[]
 ---@return string[]
 function M.appends(file, appends)
-  local base, list = file:match("([^/]*)%.bb$"), {}
-  for _, path in ipairs(appends) do
-    local name = path:match("([^/]*)%.bbappend$")
-    local stem = name:match("^(.-)%%")
-    if name == base or stem and base:sub(1, #stem) == stem then list[#list + 1] = path end
+  local list = {}
+  for _, append in ipairs(appends) do
+    if fits(append, file) then list[#list + 1] = append end
   end
   return list
+end
+
+--- The first append that belongs to none of the recipe files.
+---@param files string[]
+---@param appends string[]
+---@return string?
+function M.lonely(files, appends)
+  for _, append in ipairs(appends) do
+    local found = false
+    for _, file in ipairs(files) do found = found or fits(append, file) end
+    if not found then return append end
+  end
 end
 
 return M
