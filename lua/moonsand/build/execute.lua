@@ -1,6 +1,7 @@
 --- Runs one task in a sandbox of its own: /work is the stack of what the tasks before it froze, the
 --- sysroots are read-only overlays, the run script is bound in, everything it says goes to its log.
 local core = require "moonsand.core"
+local enter = require "moonsand.build.enter"
 local fault = require "moonsand.fault"
 local graph = require "moonsand.build.graph"
 local inputs = require "moonsand.build.inputs"
@@ -75,18 +76,36 @@ local function paths(layers)
   return list
 end
 
---- The sysroot trees of one kind as an overlay, or nil when there are none. Two trees that disagree
---- about a path are a fault that names both recipes.
-local function sysroot(store, node, kind)
-  local trees = {}
-  for _, offer in ipairs(inputs.sysroots(node, kind)) do
-    local digest = offer.record.trees.sysroot
-    local tree = store:tree(digest)
-    if not tree then
-      fault.throw("layer", ("the sysroot of '%s' is gone from the store"):format(
-        offer.recipe.name), {hint = "build again"})
+---@class moonsand.build.Setting          what is mounted for a task, by digest
+---@field over string[]                    work layers, the newest first
+---@field sysroots table<string, {recipe: string, digest: string}[]>   "target", "native"
+
+--- What is mounted for a task; nil when something that it needs has no result yet.
+---@param node moonsand.build.Node
+---@return moonsand.build.Setting?
+function M.setting(node)
+  local setting = {over = resolve.over(node), sysroots = {target = {}, native = {}}}
+  if not setting.over then return nil end
+  for kind, list in pairs(setting.sysroots) do
+    for i, offer in ipairs(inputs.sysroots(node, kind)) do
+      if not offer.record then return nil end
+      list[i] = {recipe = offer.recipe.name, digest = offer.record.trees.sysroot}
     end
-    trees[#trees + 1] = {tree = tree, recipe = offer.recipe.name}
+  end
+  return setting
+end
+
+-- The sysroot trees of one kind as an overlay, or nil when there are none. Two trees that disagree
+-- about a path are a fault that names both recipes.
+local function sysroot(store, list, kind)
+  local trees = {}
+  for i, one in ipairs(list) do
+    local tree, why = store:tree(one.digest)
+    if not tree then
+      fault.throw("layer", ("the sysroot of '%s' is gone from the store%s"):format(one.recipe,
+        why and ": " .. why or ""), {hint = "build again"})
+    end
+    trees[i] = {tree = tree, recipe = one.recipe}
   end
   if #trees == 0 then return nil end
   return {target = mounts[kind], lower = layer.staging(trees), read_only = true}
@@ -154,28 +173,32 @@ local function source_binds(workshop, node, binds, files)
   end
 end
 
--- The first task of a recipe starts from nothing: its upper is /work itself.
+-- The first task of a recipe starts from nothing: its upper is /work itself. Without a scratch
+-- directory nothing is kept.
 local function work_mount(options, lower, scratch)
   if #lower > 0 then
     table.insert(options.overlays, {
-      target = "/work", lower = lower, upper = scratch.upper, work = scratch.work, order = -1,
+      target = "/work", lower = lower, upper = scratch and scratch.upper,
+      work = scratch and scratch.work, order = -1,
     })
-  else
+  elseif scratch then
     table.insert(options.binds, {
       source = scratch.upper, target = "/work", read_only = false, order = -1,
     })
+  else
+    table.insert(options.tmpfs, {target = "/work", order = -1})
   end
 end
 
 --- Options of the sandbox of a task, without its streams: also what `moonsand shell` enters.
 ---@param workshop moonsand.build.Workshop
 ---@param node moonsand.build.Node
----@param scratch {upper: string, work: string}
----@param over string[]           digests of the layers it runs over, the newest first
+---@param scratch? {upper: string, work: string}   nil: what is written vanishes
+---@param setting moonsand.build.Setting
 ---@param trace? string           the file that the trace goes to
 ---@return table options
 ---@return moonsand.build.Scripts
-function M.options(workshop, node, scratch, over, trace)
+function M.options(workshop, node, scratch, setting, trace)
   local d = node.data
   local scripts = M.scripts(node, workshop.jobs ~= nil)
   local options = {
@@ -187,9 +210,9 @@ function M.options(workshop, node, scratch, over, trace)
     -- What somebody put there by hand is in no package, so no signature would notice it.
     tmpfs = {{target = "/usr/local", size = "1M"}},
   }
-  work_mount(options, paths(layers_of(workshop.store, over)), scratch)
+  work_mount(options, paths(layers_of(workshop.store, setting.over)), scratch)
   for _, kind in ipairs {"target", "native"} do
-    local overlay = sysroot(workshop.store, node, kind)
+    local overlay = sysroot(workshop.store, setting.sysroots[kind], kind)
     if overlay then table.insert(options.overlays, overlay) end
     if not overlay then table.insert(options.dirs, mounts[kind]) end
   end
@@ -271,12 +294,12 @@ end
 ---@return table? failure   command, cwd, where, exit_code, signal, message, kept
 function M.run(workshop, node, on_output)
   local undo <close> = scope.new()
-  local over = assert(resolve.over(node))
+  local setting = assert(M.setting(node))
   local scratch = workshop.store:scratch()
   undo:defer(function() scratch:close() end)
   local trace = scratch.path .. "/trace"
   write(trace, "")
-  local options, scripts = M.options(workshop, node, scratch, over, trace)
+  local options, scripts = M.options(workshop, node, scratch, setting, trace)
   save_scripts(workshop, node, scripts)
   if workshop.jobs then
     workshop.jobs:take()
@@ -284,10 +307,13 @@ function M.run(workshop, node, on_output)
   end
   local result, marks = run(options, M.path(workshop.directory, node, "log"), on_output)
   if result.ok then
-    return workshop.store:freeze(scratch, {over = over, name = node.name})
+    return workshop.store:freeze(scratch, {over = setting.over, name = node.name})
   end
   local failure = describe_failure(node, result, scripts, read(trace), marks)
-  if result.outcome ~= "setup_failed" then failure.kept = scratch:keep(node.name).path end
+  if result.outcome ~= "setup_failed" then
+    write(scratch.path .. "/failure", enter.encode(setting, failure))
+    failure.kept = scratch:keep(node.name).path
+  end
   return nil, failure
 end
 

@@ -16,6 +16,7 @@ local resolve = require "moonsand.build.resolve"
 local run = require "moonsand.build.run"
 local sandbox = require "moonsand.sandbox"
 local schedule = require "moonsand.build.schedule"
+local script = require "moonsand.build.script"
 local signature = require "moonsand.build.signature"
 local sources = require "moonsand.build.source"
 local why = require "moonsand.build.why"
@@ -334,6 +335,58 @@ function Builder:run(targets)
   self.events:send("build_started", {total = #nodes, targets = targets})
   report_known(self, nodes)
   return summarise(self, nodes, carry_out(self, to_run(nodes)), started)
+end
+
+-- A task that ended well is entered at its end, another one at its start.
+local function setting_of(node)
+  local setting = execute.setting(node)
+  if setting and node.record and node.record.layer then
+    table.insert(setting.over, 1, node.record.layer)
+  end
+  return setting
+end
+
+---@class moonsand.build.Entry
+---@field state "failed"|"ended"|"start"   what one finds
+---@field failure? {command?: string, cwd?: string, where?: string}
+
+--- The sandbox of a task for a person to go into: as it stopped, when it failed; as it ended; or as
+--- it would start. What is written there changes no result; a failed one keeps it.
+---@param task string   "zlib:compile"
+---@return table options   for `moonsand.sandbox`.new: a shell with the task's variables
+---@return moonsand.build.Entry entry
+function Builder:enter(task)
+  local _, wanted = prepare(self, {task})
+  local node = wanted[1]
+  if node.kind ~= "task" then
+    fault.throw("usage", ("'%s' has no script and so no sandbox"):format(node.name),
+      {hint = "enter another task of the recipe: " .. node.recipe.name .. ":compile"})
+  end
+  local kept = self.store:kept(node.name)
+  local setting, failure = enter.decode(kept and read(kept.path .. "/failure"))
+  if not setting then kept, setting = nil, setting_of(node) end
+  if not setting then
+    fault.throw("usage", ("what '%s' starts from is not built yet"):format(node.name),
+      {hint = "moonsand build " .. node.name})
+  end
+  -- No workdir: a volatile overlay leaves one behind that the kernel refuses the next time.
+  local scratch = kept and {upper = kept.upper}
+  local workshop = {store = self.store, fetcher = self.fetcher, directory = self.directory}
+  local options = execute.options(workshop, node, scratch, setting)
+  local directory = "/work"
+  for word in (node.data:flag(node.task, "dirs") or ""):gmatch "%S+" do directory = word end
+  table.insert(options.files, {
+    target = script.DIRECTORY .. "/greeting", text = enter.greeting {
+      task = node.name, failure = failure, cwd = directory,
+      variables = recipe.shell.emit(node.data, node.task):match "^(.-)\n*# line: ",
+    },
+  })
+  options.command = {
+    "/bin/bash", "--noprofile", "--rcfile", script.DIRECTORY .. "/greeting", "-i",
+  }
+  return options, {
+    state = kept and "failed" or node.record and "ended" or "start", failure = failure,
+  }
 end
 
 --- A tree of a result: `b:tree(summary, "busybox:install", "outputs").path`.
