@@ -19,7 +19,7 @@ function M.new()
   return {files = {}, directories = {}, symlinks = {}}
 end
 
-local char = string.char
+local byte, char, sub = string.byte, string.char, string.sub
 
 local function varint(n)
   if n < 128 then return char(n) end
@@ -96,7 +96,7 @@ end
 local function read_varint(bytes, at)
   local value, shift = 0, 0
   repeat
-    local b = bytes:byte(at)
+    local b = byte(bytes, at)
     if not b or shift > 56 then malformed("it ends too early") end
     value = value | (b & 127) << shift
     at, shift = at + 1, shift + 7
@@ -104,32 +104,30 @@ local function read_varint(bytes, at)
   return value, at
 end
 
--- Call visit(tag, value) for every field of a message; value is bytes, or an integer.
-local function fields(bytes, visit)
-  local at, length = 1, #bytes
-  while at <= length do
-    local tag = bytes:byte(at)
-    local value
-    value, at = read_varint(bytes, at + 1)
-    if tag & 7 == 2 then
-      if value > length - at + 1 then malformed("it ends too early") end
-      visit(tag, bytes:sub(at, at + value - 1))
-      at = at + value
-    elseif tag & 7 == 0 then
-      visit(tag, value)
-    else
-      malformed("unknown field")
-    end
+-- One field of a message: its tag, its value (bytes, or an integer), where the next one begins.
+local function next_field(bytes, at)
+  local tag, size = byte(bytes, at, at + 1)
+  if size and size < 128 then
+    at = at + 2
+  else
+    size, at = read_varint(bytes, at + 1)
   end
+  local kind = tag & 7
+  if kind == 0 then return tag, size, at end
+  if kind ~= 2 then malformed("unknown field") end
+  if size > #bytes - at + 1 then malformed("it ends too early") end
+  return tag, sub(bytes, at, at + size - 1), at + size
 end
 
 local function record(bytes, names)
-  local out = {}
-  fields(bytes, function(tag, value)
+  local out, at = {}, 1
+  local tag, value
+  while at <= #bytes do
+    tag, value, at = next_field(bytes, at)
     local name = names[tag]
     if not name then malformed("unknown field") end
     out[name] = value
-  end)
+  end
   return out
 end
 
@@ -181,12 +179,14 @@ local readers = {
 ---@param bytes string
 ---@return moonsand.Node
 function M.decode(bytes)
-  local node, seen = M.new(), {}
-  fields(bytes, function(tag, value)
+  local node, seen, at = M.new(), {}, 1
+  local tag, value
+  while at <= #bytes do
+    tag, value, at = next_field(bytes, at)
     local reader = readers[tag]
     if not reader then malformed("unknown field") end
     reader(node, value, seen)
-  end)
+  end
   node.bytes, node.digest = bytes, core.sha256(bytes)
   return node
 end
@@ -225,14 +225,17 @@ end
 ---@return moonsand.Node root
 function M.read_tree(bytes)
   local root, known, all = nil, {}, {}
-  fields(bytes, function(tag, value)
+  local at = 1
+  local tag, value
+  while at <= #bytes do
+    tag, value, at = next_field(bytes, at)
     if tag ~= 0x12 and (tag ~= 0x0a or root) then malformed("unknown field") end
     local node = M.decode(value)
     if tag == 0x0a then root = node end
     if not known[node.digest] then
       known[node.digest], all[#all + 1] = node, node
     end
-  end)
+  end
   if not root then malformed("it has no root") end
   for _, node in ipairs(all) do connect(node, known) end
   measure(root, {}, 0)

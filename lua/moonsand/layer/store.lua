@@ -204,7 +204,7 @@ local function find(self, kind, digest)
   local place = layout.place(self.path, kind, digest)
   local meta = claim(self, place, digest)
   if not meta then return nil end
-  local problems = verify.problems(place, kind, digest, level_for(self, meta))
+  local problems, node = verify.problems(place, kind, digest, level_for(self, meta))
   if #problems > 0 then
     self:quarantine(kind, digest)
     return nil, problems[1]
@@ -212,7 +212,7 @@ local function find(self, kind, digest)
   core.touch(place .. "/meta") -- the clock of the collection; a read-only store has none
   local layer = setmetatable({kind = kind, digest = digest, path = place .. "/t",
     files = meta.files, bytes = meta.bytes, manifest = place .. "/manifest", name = meta.name,
-    store = self}, Layer)
+    root = node, store = self}, Layer)
   self.known[kind .. digest] = layer
   return layer
 end

@@ -16,8 +16,8 @@ function compare.tree(place, manifest, digest, level)
   if not ok and fault.is(node) then return {node.message} end
   if not ok then error(node, 0) end
   if node.digest ~= digest then return {"the manifest is not the one of this digest"} end
-  if level == "manifest" then return {} end
-  return tree.compare(place .. "/t", node, level == "full")
+  if level == "manifest" then return {}, node end
+  return tree.compare(place .. "/t", node, level == "full"), node
 end
 
 function compare.layer(place, manifest, digest, level)
@@ -31,14 +31,15 @@ end
 ---@param kind "tree"|"layer"
 ---@param digest string
 ---@param level "manifest"|"sizes"|"full"
----@return string[]
+---@return string[] problems
+---@return moonsand.Node? node  of a tree
 function M.problems(place, kind, digest, level)
   local manifest = disk.read(place .. "/manifest")
   if not manifest then return {"the manifest is missing"} end
   if not disk.exists(place .. "/meta") then return {"the file 'meta' is missing"} end
   if not disk.exists(place .. "/t") then return {"the content is missing"} end
-  local ok, result = pcall(compare[kind], place, manifest, digest, level)
-  if ok then return result end
+  local ok, result, node = pcall(compare[kind], place, manifest, digest, level)
+  if ok then return result, node end
   if fault.is(result) then return {result.message} end -- an unreadable file is a finding, too
   error(result, 0)
 end
