@@ -12,7 +12,7 @@ local scope = require "moonsand.scope"
 local rounds = math.tointeger(arg and arg[1] or 300)
 local build = os.getenv "O" or "build"
 local bwrap_path = "/usr/bin/bwrap"
-local pause = 0.002 -- the kernel takes the last sandbox apart a little later
+local pause = 0.002 -- seconds: the kernel takes the last sandbox apart a little later
 
 local function options(place, network, command)
   return {
