@@ -1,4 +1,4 @@
-local enter = require "moonsand.build.enter"
+local kept = require "moonsand.build.kept"
 local project = require "spec.support.project"
 local sandbox = require "moonsand.sandbox"
 
@@ -9,13 +9,13 @@ local setting = {over = {"aa", "bb"}, sysroots = {
 describe("what is kept of a failure", function()
   it("is the same after writing and reading", function()
     local failure = {command = "make 'a\nb' \\x", cwd = "/work/src", where = "a.bb:3"}
-    local read, told = enter.decode(enter.encode(setting, failure))
+    local read, told = kept.decode(kept.encode(setting, failure))
     assert.are.same(setting, read)
     assert.are.same(failure, told)
   end)
 
   it("of another format is unknown", function()
-    assert.is_nil(enter.decode "moonsand failure 2\n")
+    assert.is_nil(kept.decode "moonsand failure 2\n")
   end)
 end)
 

@@ -1,53 +1,12 @@
---- Going into the sandbox of a task: what is kept of a failure, and a shell's first lines.
+--- Going into the sandbox of a task: the same sandbox again, with a shell in it.
+local execute = require "moonsand.build.execute"
+local fault = require "moonsand.fault"
+local kept = require "moonsand.build.kept"
+local recipe = require "moonsand.recipe"
+local request = require "moonsand.build.request"
+local script = require "moonsand.build.script"
+
 local M = {}
-
-local HEADER <const> = "moonsand failure 1"
-
-local function escape(text)
-  return (text:gsub("[\\\n]", {["\\"] = "\\\\", ["\n"] = "\\n"}))
-end
-
-local function unescape(text)
-  return (text:gsub("\\(.)", {["\\"] = "\\", n = "\n"}))
-end
-
---- What has to be known to make the sandbox of a failed task again, and what it failed at.
----@param setting moonsand.build.Setting
----@param failure {command?: string, cwd?: string, where?: string}
----@return string
-function M.encode(setting, failure)
-  local lines = {HEADER}
-  for _, digest in ipairs(setting.over) do lines[#lines + 1] = "over " .. digest end
-  for _, kind in ipairs {"target", "native"} do
-    for _, one in ipairs(setting.sysroots[kind]) do
-      lines[#lines + 1] = ("%s %s %s"):format(kind, one.digest, one.recipe)
-    end
-  end
-  for _, name in ipairs {"command", "cwd", "where"} do
-    if failure[name] then lines[#lines + 1] = name .. " " .. escape(failure[name]) end
-  end
-  return table.concat(lines, "\n") .. "\n"
-end
-
---- Read what `encode` wrote; nil when it is something else.
----@param text? string
----@return moonsand.build.Setting? setting
----@return {command?: string, cwd?: string, where?: string}? failure
-function M.decode(text)
-  if not text or text:sub(1, #HEADER + 1) ~= HEADER .. "\n" then return nil end
-  local setting, failure = {over = {}, sysroots = {target = {}, native = {}}}, {}
-  for name, rest in text:gmatch "\n(%l+) ([^\n]*)" do
-    local digest, recipe = rest:match "^(%x+) (.*)$"
-    if name == "over" then
-      table.insert(setting.over, rest)
-    elseif setting.sysroots[name] and digest then
-      table.insert(setting.sysroots[name], {recipe = recipe, digest = digest})
-    else
-      failure[name] = unescape(rest)
-    end
-  end
-  return setting, failure
-end
 
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
@@ -71,6 +30,55 @@ function M.greeting(fields)
       quote("    " .. failure.command))
   end
   return table.concat(lines, "\n") .. "\n"
+end
+
+-- A task that ended well is entered at its end, another one at its start.
+local function setting_of(node)
+  local setting = execute.setting(node)
+  if setting and node.record and node.record.layer then
+    table.insert(setting.over, 1, node.record.layer)
+  end
+  return setting
+end
+
+local function greeting_of(node, failure)
+  local directory = "/work"
+  for word in (node.data:flag(node.task, "dirs") or ""):gmatch "%S+" do directory = word end
+  return M.greeting {
+    task = node.name, failure = failure, cwd = directory,
+    variables = recipe.shell.emit(node.data, node.task):match "^(.-)\n*# line: ",
+  }
+end
+
+---@class moonsand.build.Entry
+---@field state "failed"|"ended"|"start"   what one finds
+---@field failure? {command?: string, cwd?: string, where?: string}
+
+--- The options of a sandbox that is a task's, with a shell.
+---@param workshop moonsand.build.Workshop
+---@param node moonsand.build.Node   resolved
+---@return table options
+---@return moonsand.build.Entry entry
+function M.options(workshop, node)
+  if node.kind ~= "task" then
+    fault.throw("usage", ("'%s' has no script and so no sandbox"):format(node.name),
+      {hint = "enter another task of the recipe: " .. node.recipe.name .. ":compile"})
+  end
+  local left = workshop.store:kept(node.name)
+  local setting, failure = kept.decode(left and request.read(left.path .. "/failure"))
+  if not setting then left, setting = nil, setting_of(node) end
+  if not setting then
+    fault.throw("usage", ("what '%s' starts from is not built yet"):format(node.name),
+      {hint = "moonsand build " .. node.name})
+  end
+  -- No workdir: a volatile overlay leaves one behind that the kernel refuses the next time.
+  local options = execute.options(workshop, node, left and {upper = left.upper}, setting)
+  local greeting = script.DIRECTORY .. "/greeting"
+  table.insert(options.files, {target = greeting, text = greeting_of(node, failure)})
+  options.command = {"/bin/bash", "--noprofile", "--rcfile", greeting, "-i"}
+  return options, {
+    state = left and "failed" or node.record and "ended" or "start", failure = failure,
+  }
 end
 
 return M

@@ -1,11 +1,11 @@
 --- Runs one task in a sandbox of its own: /work is the stack of what the tasks before it froze, the
 --- sysroots are read-only overlays, the run script is bound in, everything it says goes to its log.
 local core = require "moonsand.core"
-local enter = require "moonsand.build.enter"
 local fault = require "moonsand.fault"
 local graph = require "moonsand.build.graph"
 local inputs = require "moonsand.build.inputs"
 local jobserver = require "moonsand.build.jobserver"
+local kept = require "moonsand.build.kept"
 local layer = require "moonsand.layer"
 local recipe = require "moonsand.recipe"
 local resolve = require "moonsand.build.resolve"
@@ -311,7 +311,7 @@ function M.run(workshop, node, on_output)
   end
   local failure = describe_failure(node, result, scripts, read(trace), marks)
   if result.outcome ~= "setup_failed" then
-    write(scratch.path .. "/failure", enter.encode(setting, failure))
+    write(scratch.path .. "/failure", kept.encode(setting, failure))
     failure.kept = scratch:keep(node.name).path
   end
   return nil, failure

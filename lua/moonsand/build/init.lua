@@ -1,25 +1,20 @@
 --- Builds: a request becomes a graph of tasks, what is known is taken from the store, the rest runs
 --- in sandboxes. `build.new{...}:run{"busybox"}`; everything that happens is an event.
 local core = require "moonsand.core"
+local enter = require "moonsand.build.enter"
 local event = require "moonsand.build.event"
 local execute = require "moonsand.build.execute"
 local fault = require "moonsand.fault"
 local fetch = require "moonsand.build.fetch"
-local graph = require "moonsand.build.graph"
 local host = require "moonsand.build.host"
 local jobserver = require "moonsand.build.jobserver"
 local layer = require "moonsand.layer"
 local loop = require "moonsand.loop"
 local order = require "moonsand.order"
-local recipe = require "moonsand.recipe"
-local resolve = require "moonsand.build.resolve"
+local request = require "moonsand.build.request"
 local run = require "moonsand.build.run"
 local sandbox = require "moonsand.sandbox"
 local schedule = require "moonsand.build.schedule"
-local script = require "moonsand.build.script"
-local signature = require "moonsand.build.signature"
-local sources = require "moonsand.build.source"
-local why = require "moonsand.build.why"
 
 local M = {}
 
@@ -72,18 +67,6 @@ local function check_options(options)
   end
 end
 
--- What a recipe's own spelling of host directories is replaced by in signatures.
-local function directories_of(config)
-  local list = {}
-  local i = 0
-  for directory in (config.data:get "BBPATH" or ""):gmatch "[^:]+" do
-    i = i + 1
-    list[("bbpath%d"):format(i)] = core.realpath(directory) or directory
-  end
-  list.topdir = config.data:get "TOPDIR"
-  return signature.directories(list)
-end
-
 --- A builder. Close it when it opened the store itself (a path was given).
 ---@param options moonsand.build.Options
 ---@return moonsand.build.Builder
@@ -116,92 +99,6 @@ function Builder:__close()
   self:close()
 end
 
-local function words(text)
-  local list = {}
-  for word in (text or ""):gmatch "%S+" do list[#list + 1] = word end
-  return list
-end
-
--- "zlib:do_compile", "zlib:compile" and "zlib" as names of nodes of the plan.
-local function forced_names(list, nodes)
-  local names = {}
-  for _, node in ipairs(nodes) do names[node.name] = true end
-  local forced = {}
-  for _, word in ipairs(list or {}) do
-    local name, task = graph.target(word)
-    local full = name .. ":" .. graph.short(task or "do_build")
-    if not names[full] then
-      local near = fault.nearest(full, order.keys(names))
-      fault.throw("usage", ("'%s' is no task of this build"):format(word),
-        {hint = near and ("did you mean '%s'?"):format(near)})
-    end
-    forced[full] = true
-  end
-  return forced
-end
-
--- Each task has a datastore of its own (its name is an override). Sources are read once a recipe,
--- and only of recipes whose tasks are in the plan.
-local function attach_data(nodes)
-  local lists = {}
-  for _, node in ipairs(nodes) do
-    node.data = recipe.task_data(node.recipe.data, node.task)
-    local d = node.data
-    if d:flag(node.task, "sources") or d:flag(node.task, "builtin") == "fetch" then
-      lists[node.recipe] = lists[node.recipe] or sources.list(node.recipe)
-      node.sources = lists[node.recipe]
-    end
-  end
-end
-
-local function have_sources(self, node)
-  for _, source in ipairs(node.sources) do
-    if not self.fetcher:find(source) then return false end
-  end
-  return true
-end
-
--- From targets to nodes whose state is known.
-local function prepare(self, targets)
-  local tasks = graph.new {
-    find = function(name) return self.config:find(name) end,
-    names = function() return self.config:names() end,
-    provided = words(self.config.data:get "ASSUME_PROVIDED"),
-  }
-  local nodes, wanted = tasks:plan(targets)
-  attach_data(nodes)
-  self.forced = forced_names(self.options.force, nodes)
-  resolve.resolve(nodes, wanted, {
-    store = self.store, forced = self.forced,
-    fetched = function(node) return have_sources(self, node) end,
-    salt = ("%d.%d"):format(core.time_ns(), core.getpid()),
-    signatures = {
-      layout = execute.LAYOUT, host = self.host, directories = directories_of(self.config),
-    },
-  })
-  return nodes, wanted
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
-local function reason(self, node)
-  if self.forced[node.name] then return "asked for" end
-  if node.fresh then return "it always runs" end
-  local old = read(execute.path(self.directory, node, "signature"))
-  if not old then return "not built yet" end
-  return why.sentence(old, node.intent_text) or "its result is gone from the store"
-end
-
-local function state_of(node)
-  return node.run and "run" or node.record and "cached" or "skipped"
-end
-
 ---@class moonsand.build.Step
 ---@field task string
 ---@field state "run"|"cached"|"skipped"
@@ -212,11 +109,11 @@ end
 ---@return moonsand.build.Step[]
 function Builder:plan(targets)
   local steps = {}
-  for i, node in ipairs((prepare(self, targets))) do
-    local state = state_of(node)
+  for i, node in ipairs((request.prepare(self, targets))) do
+    local state = request.state(node)
     steps[i] = {
       task = node.name, state = state,
-      why = state == "run" and node.kind ~= "noexec" and reason(self, node) or nil,
+      why = state == "run" and node.kind ~= "noexec" and request.reason(self, node) or nil,
     }
   end
   return steps
@@ -239,9 +136,9 @@ end
 
 local function report_known(self, nodes)
   for _, node in ipairs(nodes) do
-    local state = state_of(node)
+    local state = request.state(node)
     if state == "run" then
-      node.why = node.kind ~= "noexec" and reason(self, node) or nil
+      node.why = node.kind ~= "noexec" and request.reason(self, node) or nil
     else
       node.outcome = state
       self.counts[state] = (self.counts[state] or 0) + 1
@@ -250,7 +147,7 @@ local function report_known(self, nodes)
         why = state == "skipped" and "nobody needs it" or nil,
       })
       if state == "cached" then
-        local old = read(execute.path(self.directory, node, "signature"))
+        local old = request.read(execute.path(self.directory, node, "signature"))
         if old ~= node.intent_text then run.remember(self.directory, node) end
       end
     end
@@ -326,7 +223,7 @@ end
 ---@return moonsand.build.Summary
 function Builder:run(targets)
   local started = core.clock()
-  local nodes = prepare(self, targets)
+  local nodes = request.prepare(self, targets)
   local lock <close> = lock_directory(self) -- luacheck: ignore 211
   self.counts, self.failures = {ok = 0, cached = 0, skipped = 0, failed = 0}, {}
   for _, node in ipairs(nodes) do
@@ -337,56 +234,14 @@ function Builder:run(targets)
   return summarise(self, nodes, carry_out(self, to_run(nodes)), started)
 end
 
--- A task that ended well is entered at its end, another one at its start.
-local function setting_of(node)
-  local setting = execute.setting(node)
-  if setting and node.record and node.record.layer then
-    table.insert(setting.over, 1, node.record.layer)
-  end
-  return setting
-end
-
----@class moonsand.build.Entry
----@field state "failed"|"ended"|"start"   what one finds
----@field failure? {command?: string, cwd?: string, where?: string}
-
 --- The sandbox of a task for a person to go into: as it stopped, when it failed; as it ended; or as
 --- it would start. What is written there changes no result; a failed one keeps it.
 ---@param task string   "zlib:compile"
 ---@return table options   for `moonsand.sandbox`.new: a shell with the task's variables
 ---@return moonsand.build.Entry entry
 function Builder:enter(task)
-  local _, wanted = prepare(self, {task})
-  local node = wanted[1]
-  if node.kind ~= "task" then
-    fault.throw("usage", ("'%s' has no script and so no sandbox"):format(node.name),
-      {hint = "enter another task of the recipe: " .. node.recipe.name .. ":compile"})
-  end
-  local kept = self.store:kept(node.name)
-  local setting, failure = enter.decode(kept and read(kept.path .. "/failure"))
-  if not setting then kept, setting = nil, setting_of(node) end
-  if not setting then
-    fault.throw("usage", ("what '%s' starts from is not built yet"):format(node.name),
-      {hint = "moonsand build " .. node.name})
-  end
-  -- No workdir: a volatile overlay leaves one behind that the kernel refuses the next time.
-  local scratch = kept and {upper = kept.upper}
-  local workshop = {store = self.store, fetcher = self.fetcher, directory = self.directory}
-  local options = execute.options(workshop, node, scratch, setting)
-  local directory = "/work"
-  for word in (node.data:flag(node.task, "dirs") or ""):gmatch "%S+" do directory = word end
-  table.insert(options.files, {
-    target = script.DIRECTORY .. "/greeting", text = enter.greeting {
-      task = node.name, failure = failure, cwd = directory,
-      variables = recipe.shell.emit(node.data, node.task):match "^(.-)\n*# line: ",
-    },
-  })
-  options.command = {
-    "/bin/bash", "--noprofile", "--rcfile", script.DIRECTORY .. "/greeting", "-i",
-  }
-  return options, {
-    state = kept and "failed" or node.record and "ended" or "start", failure = failure,
-  }
+  local _, wanted = request.prepare(self, {task})
+  return enter.options(self, wanted[1])
 end
 
 --- A tree of a result: `b:tree(summary, "busybox:install", "outputs").path`.

@@ -1,0 +1,52 @@
+--- What is kept of a failed task beside its upper: which layers it stood on, and what it failed at.
+local M = {}
+
+local HEADER <const> = "moonsand failure 1"
+
+local function escape(text)
+  return (text:gsub("[\\\n]", {["\\"] = "\\\\", ["\n"] = "\\n"}))
+end
+
+local function unescape(text)
+  return (text:gsub("\\(.)", {["\\"] = "\\", n = "\n"}))
+end
+
+--- What has to be known to make the sandbox of a failed task again, and what it failed at.
+---@param setting moonsand.build.Setting
+---@param failure {command?: string, cwd?: string, where?: string}
+---@return string
+function M.encode(setting, failure)
+  local lines = {HEADER}
+  for _, digest in ipairs(setting.over) do lines[#lines + 1] = "over " .. digest end
+  for _, kind in ipairs {"target", "native"} do
+    for _, one in ipairs(setting.sysroots[kind]) do
+      lines[#lines + 1] = ("%s %s %s"):format(kind, one.digest, one.recipe)
+    end
+  end
+  for _, name in ipairs {"command", "cwd", "where"} do
+    if failure[name] then lines[#lines + 1] = name .. " " .. escape(failure[name]) end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- Read what `encode` wrote; nil when it is something else.
+---@param text? string
+---@return moonsand.build.Setting? setting
+---@return {command?: string, cwd?: string, where?: string}? failure
+function M.decode(text)
+  if not text or text:sub(1, #HEADER + 1) ~= HEADER .. "\n" then return nil end
+  local setting, failure = {over = {}, sysroots = {target = {}, native = {}}}, {}
+  for name, rest in text:gmatch "\n(%l+) ([^\n]*)" do
+    local digest, recipe = rest:match "^(%x+) (.*)$"
+    if name == "over" then
+      table.insert(setting.over, rest)
+    elseif setting.sysroots[name] and digest then
+      table.insert(setting.sysroots[name], {recipe = recipe, digest = digest})
+    else
+      failure[name] = unescape(rest)
+    end
+  end
+  return setting, failure
+end
+
+return M

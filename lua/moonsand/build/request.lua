@@ -1,0 +1,126 @@
+--- A request: from the names of targets to the nodes of a graph, with what is known of each.
+local core = require "moonsand.core"
+local execute = require "moonsand.build.execute"
+local fault = require "moonsand.fault"
+local graph = require "moonsand.build.graph"
+local order = require "moonsand.order"
+local recipe = require "moonsand.recipe"
+local resolve = require "moonsand.build.resolve"
+local signature = require "moonsand.build.signature"
+local sources = require "moonsand.build.source"
+local why = require "moonsand.build.why"
+
+local M = {}
+
+-- What a recipe's own spelling of host directories is replaced by in signatures.
+local function directories_of(config)
+  local list = {}
+  local i = 0
+  for directory in (config.data:get "BBPATH" or ""):gmatch "[^:]+" do
+    i = i + 1
+    list[("bbpath%d"):format(i)] = core.realpath(directory) or directory
+  end
+  list.topdir = config.data:get "TOPDIR"
+  return signature.directories(list)
+end
+
+local function words(text)
+  local list = {}
+  for word in (text or ""):gmatch "%S+" do list[#list + 1] = word end
+  return list
+end
+
+-- "zlib:do_compile", "zlib:compile" and "zlib" as names of nodes of the plan.
+local function forced_names(list, nodes)
+  local names = {}
+  for _, node in ipairs(nodes) do names[node.name] = true end
+  local forced = {}
+  for _, word in ipairs(list or {}) do
+    local name, task = graph.target(word)
+    local full = name .. ":" .. graph.short(task or "do_build")
+    if not names[full] then
+      local near = fault.nearest(full, order.keys(names))
+      fault.throw("usage", ("'%s' is no task of this build"):format(word),
+        {hint = near and ("did you mean '%s'?"):format(near)})
+    end
+    forced[full] = true
+  end
+  return forced
+end
+
+-- Each task has a datastore of its own (its name is an override). Sources are read once a recipe,
+-- and only of recipes whose tasks are in the plan.
+local function attach_data(nodes)
+  local lists = {}
+  for _, node in ipairs(nodes) do
+    node.data = recipe.task_data(node.recipe.data, node.task)
+    local d = node.data
+    if d:flag(node.task, "sources") or d:flag(node.task, "builtin") == "fetch" then
+      lists[node.recipe] = lists[node.recipe] or sources.list(node.recipe)
+      node.sources = lists[node.recipe]
+    end
+  end
+end
+
+local function have_sources(self, node)
+  for _, source in ipairs(node.sources) do
+    if not self.fetcher:find(source) then return false end
+  end
+  return true
+end
+
+----@param self moonsand.build.Builder
+---@param targets string[]
+---@return moonsand.build.Node[] nodes
+---@return moonsand.build.Node[] wanted
+function M.prepare(self, targets)
+  local tasks = graph.new {
+    find = function(name) return self.config:find(name) end,
+    names = function() return self.config:names() end,
+    provided = words(self.config.data:get "ASSUME_PROVIDED"),
+  }
+  local nodes, wanted = tasks:plan(targets)
+  attach_data(nodes)
+  self.forced = forced_names(self.options.force, nodes)
+  resolve.resolve(nodes, wanted, {
+    store = self.store, forced = self.forced,
+    fetched = function(node) return have_sources(self, node) end,
+    salt = ("%d.%d"):format(core.time_ns(), core.getpid()),
+    signatures = {
+      layout = execute.LAYOUT, host = self.host, directories = directories_of(self.config),
+    },
+  })
+  return nodes, wanted
+end
+
+--- The text of a file, nil when there is none.
+---@param path string
+---@return string?
+function M.read(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+--- Why a task has to run.
+---@param self moonsand.build.Builder
+---@param node moonsand.build.Node
+---@return string
+function M.reason(self, node)
+  if self.forced[node.name] then return "asked for" end
+  if node.fresh then return "it always runs" end
+  local old = M.read(execute.path(self.directory, node, "signature"))
+  if not old then return "not built yet" end
+  return why.sentence(old, node.intent_text) or "its result is gone from the store"
+end
+
+--- What will become of a node.
+---@param node moonsand.build.Node
+---@return "run"|"cached"|"skipped"
+function M.state(node)
+  return node.run and "run" or node.record and "cached" or "skipped"
+end
+
+return M
