@@ -124,6 +124,48 @@ describe("moonsand build", function()
   end)
 end)
 
+describe("moonsand shell RECIPE:TASK", function()
+  it("enters the sandbox as it stopped, and keeps what is changed", function()
+    local dir <close> = host.scratch()
+    dir:file("recipes/broken/broken_1.0.bb", broken)
+    shell(dir, "$M build -q broken")
+    local out, code = shell(dir, [[
+      $M shell broken:compile -- sh -c 'pwd; echo $CC; echo kept >note; exit 4']])
+    assert.are.equal("/work/build\ngcc\n", out)
+    assert.are.equal(4, code)
+    assert.are.equal("kept\n", (shell(dir, "$M shell broken:compile -- cat note")))
+    out, code = shell(dir, "$M shell broken:compile -- bash /run/moonsand/run.do_compile")
+    assert.are.equal(1, code)
+    assert.is_truthy(out:find("before\n", 1, true))
+  end)
+
+  it("enters a task that went well as it ended, and forgets what is changed", function()
+    local dir <close> = host.scratch()
+    shell(dir, "$M build -q hello:compile")
+    local out = shell(dir, [[
+      $M shell hello:compile -- sh -c 'ls; touch new'
+      $M shell hello:install -- sh -c 'ls . /work/build; touch new']])
+    assert.is_truthy(out:find("^hello\n"), out)
+    assert.is_truthy(out:find("/work/build:\nhello\n", 1, true), out)
+    assert.is_nil(out:find("new", 1, true))
+  end)
+
+  it("runs its input there when there is no terminal", function()
+    local dir <close> = host.scratch()
+    shell(dir, "$M build -q hello:configure")
+    assert.are.equal("/work/build gcc\n",
+      (shell(dir, "echo 'echo $PWD $CC' | $M shell hello:configure")))
+  end)
+
+  it("says what has to be built first", function()
+    local dir <close> = host.scratch()
+    local out, code = shell(dir, "$M shell hello:compile -- true")
+    assert.are.equal(2, code)
+    assert.are.equal("moonsand: what 'hello:compile' starts from is not built yet\n" ..
+      "  moonsand build hello:compile\n", out)
+  end)
+end)
+
 describe("moonsand vars", function()
   it("prints a value, the text behind it, or where it comes from", function()
     local dir <close> = host.scratch()

@@ -16,7 +16,7 @@ function M.define(parser)
     :description("after a failure, go on with what does not depend on it")
   parser:option("-f --force"):argname("TASK"):count("*")
     :description("run TASK although its result is known")
-  parser:option("--dir"):argname("DIR")
+  parser:option("--state"):argname("DIR")
     :description("where store, downloads and logs are (MOONSAND_DIR, else ~/.cache/moonsand)")
   parser:flag("-n --dry-run"):description("show what would run, and why; run nothing")
   parser:option("--progress"):argname("HOW"):choices({"auto", "tty", "plain", "json", "none"})
@@ -70,7 +70,7 @@ function M.listener(args, ui)
       ui.err:flush()
     end,
     clock = ui.clock, size = ui.size, read = read, colour = ui:coloured(args.color),
-    quiet = args.quiet, verbose = args.verbose, here = here,
+    quiet = args.quiet, verbose = args.verbose, here = here, state = args.state,
   }
 end
 
@@ -100,7 +100,7 @@ function M.run(args, ui)
   local drawn <close> = scope.new()
   drawn:defer(function() listener:close() end)
   local builder <close> = project.builder(ui, {
-    dir = args.dir, jobs = jobs(args.jobs), keep_going = args.keep_going, force = args.force,
+    state = args.state, jobs = jobs(args.jobs), keep_going = args.keep_going, force = args.force,
     emit = function(event) listener:event(event) end, tick = watch(listener),
   })
   if args.dry_run then

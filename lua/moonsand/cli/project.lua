@@ -40,9 +40,9 @@ function M.recipe(config, name)
   return config:find(name)
 end
 
---- Where store, downloads and logs are: `--dir`, MOONSAND_DIR, or a directory of the user's caches.
+--- Where store, downloads and logs are: `--state`, MOONSAND_DIR, or among the user's caches.
 ---@param ui moonsand.Interface
----@param choice? string   the value of `--dir`
+---@param choice? string   the value of `--state`
 ---@return string directory
 function M.place(ui, choice)
   local named = choice or ui.env "MOONSAND_DIR"
@@ -52,7 +52,7 @@ function M.place(ui, choice)
   local home = ui.env "HOME"
   if home and home:sub(1, 1) == "/" then return home .. "/.cache/moonsand" end
   fault.throw("usage", "nothing says where results are to be kept: HOME is not set", {
-    hint = "moonsand build --dir DIR ..., or set MOONSAND_DIR",
+    hint = "moonsand build --state DIR ..., or set MOONSAND_DIR",
   })
 end
 
@@ -63,11 +63,11 @@ local proxies = {
 
 --- A builder over the recipes, the store and the downloads of this project. Close it.
 ---@param ui moonsand.Interface
----@param options {dir?: string}   and what `moonsand.build`.new takes besides
+---@param options {state?: string}   and what `moonsand.build`.new takes besides
 ---@return moonsand.build.Builder
 function M.builder(ui, options)
   local config = M.configure(ui)
-  local place = M.place(ui, options.dir)
+  local place = M.place(ui, options.state)
   local environment = {}
   for _, name in ipairs(proxies) do environment[name] = ui.env(name) end
   local fields = {
@@ -75,7 +75,7 @@ function M.builder(ui, options)
     downloads = config.data:get "DL_DIR" or place .. "/downloads", environment = environment,
   }
   for name, value in pairs(options) do
-    if name ~= "dir" then fields[name] = value end
+    if name ~= "state" then fields[name] = value end
   end
   return require "moonsand.build".new(fields)
 end

@@ -93,14 +93,17 @@ local function command_line(event, width)
 end
 
 --- What to do next: the words to type, and what one gets.
-local function next_steps(event, total, here)
+local function next_steps(event, total, options)
   local steps = {}
   if event.hint then steps[#steps + 1] = {event.hint} end
   if event.log then
-    steps[#steps + 1] = {"less " .. format.below(event.log, here), ("%d lines"):format(total)}
+    local log = format.below(event.log, options.here)
+    steps[#steps + 1] = {"less " .. log, ("%d lines"):format(total)}
   end
   if event.kept then
-    steps[#steps + 1] = {"moonsand shell " .. event.task, "the sandbox as it stopped"}
+    local state = options.state and ("--state %s "):format(options.state) or ""
+    steps[#steps + 1] = {("moonsand shell %s%s"):format(state, event.task),
+      "the sandbox as it stopped"}
   end
   local width = 0
   for _, step in ipairs(steps) do
@@ -126,15 +129,17 @@ end
 --- The block for one failed task.
 ---@param event moonsand.build.Event   `task_ended`
 ---@param log? string       the text of its log
----@param options {width: integer, here?: string}   columns; the directory that paths are cut by
+---@param options {width: integer, here?: string, state?: string}   columns; the directory that
+---  paths are shown without; the value of `--state`
 ---@return string
 function M.block(event, log, options)
   local width = math.min(options.width, 80)
-  local head = ("%s failed after %s: %s"):format(event.task, format.duration(event.seconds or 0),
-    reason(event))
+  local head = ("%s failed after %s: %s"):format(event.task,
+    format.duration(event.seconds or 0), reason(event))
   local out = {format.edges(head, format.below(event.where, options.here), width)}
   local picked, total = M.pick(log or "")
-  for _, part in ipairs {body(event, picked, width), next_steps(event, total, options.here)} do
+  local steps = next_steps(event, total, options)
+  for _, part in ipairs {body(event, picked, width), steps} do
     if #part > 0 then
       out[#out + 1] = ""
       table.move(part, 1, #part, #out + 1, out)

@@ -55,7 +55,7 @@ function Plain:task_ended(event)
   self.last_is_failure = failed
   if not failed then return end
   local block = failure.block(event, event.log and self.read(event.log), {
-    width = self.width, here = self.here,
+    width = self.width, here = self.here, state = self.state,
   })
   table.insert(self.failures, block)
   self:say("\n" .. block)
@@ -109,6 +109,7 @@ function Plain.close() end
 ---@field quiet? boolean
 ---@field verbose? boolean
 ---@field here? string                        paths below this directory are shown without it
+---@field state? string                       the value of `--state`, for commands that are shown
 
 ---@param options moonsand.ShowOptions
 ---@return table listener   has `:event(event)`, `:tick()`, `:close()`
@@ -116,7 +117,7 @@ function M.new(options)
   return setmetatable({
     write = options.write, clock = options.clock, read = options.read,
     width = (options.size()), colour = options.colour or false,
-    quiet = options.quiet, verbose = options.verbose, here = options.here,
+    quiet = options.quiet, verbose = options.verbose, here = options.here, state = options.state,
     total = 0, done = 0, spoke = options.clock(), running = {}, partial = {}, failures = {},
   }, Plain)
 end

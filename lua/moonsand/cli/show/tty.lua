@@ -51,7 +51,7 @@ function Tty:task_ended(event)
   self.last_is_failure = failed
   if not failed then return end
   local block = failure.block(event, event.log and self.read(event.log), {
-    width = (self.size()), here = self.here,
+    width = (self.size()), here = self.here, state = self.state,
   })
   table.insert(self.failures, block)
   above(self, "\n" .. block)
@@ -148,7 +148,8 @@ end
 function M.new(options)
   return setmetatable({
     write = options.write, clock = options.clock, read = options.read, size = options.size,
-    colour = options.colour or false, quiet = options.quiet, here = options.here,
+    colour = options.colour or false, quiet = options.quiet,
+    here = options.here, state = options.state,
     done = 0, started = options.clock(), drawn = -math.huge, height = 0, names = 18, shown = "",
     running = {}, counts = {}, lines = {}, failures = {},
   }, Tty)
