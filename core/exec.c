@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -199,6 +200,8 @@ static int search_and_execute(const Step *s)
 
 int exec_program(Run *r, const Step *s)
 {
+  /* beside a sandbox's own pid 1, the program ends with the process that waits for it */
+  if (r->joined && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return stop(r, "prctl", NULL);
   if (s->exec.session && setsid() < 0 && errno != EPERM) return stop(r, "setsid", NULL);
   if (r->fds && apply_fds(r, r->fds) < 0) return -1;
   if (s->exec.terminal && ioctl(0, TIOCSCTTY, 0) < 0) return stop(r, "ioctl(TIOCSCTTY)", NULL);
@@ -233,8 +236,8 @@ static char *put_decimal(char *end, int number)
 static int become_init(Run *r, int program)
 {
   char pid[16], status[16], parent[16];
-  char name[] = "moonsand-init";
-  char *argv[] = {name, put_decimal(pid + sizeof pid, program),
+  char init[] = "moonsand-init", waiter[] = "moonsand-wait";
+  char *argv[] = {r->joined ? waiter : init, put_decimal(pid + sizeof pid, program),
                   put_decimal(status + sizeof status, r->status),
                   put_decimal(parent + sizeof parent, r->parent), NULL};
   char *env[] = {NULL};
@@ -266,4 +269,18 @@ int run_exec(Run *r, const Step *s)
   }
   if (r->report->err != 0) return -1;
   return become_init(r, (int)pid);
+}
+
+/* {"hold"}: a sandbox without a program, for others to be executed in (namespaces, join =
+   process) */
+void check_hold(Check *c, Step *s)
+{
+  (void)c;
+  s->exec.init = true;
+}
+
+int run_hold(Run *r, const Step *s)
+{
+  (void)s;
+  return become_init(r, 0);
 }

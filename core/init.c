@@ -4,7 +4,9 @@
 ** It reaps, forwards the signals that come from outside, dies with its caller, and leaves nothing
 ** behind.
 **
-**   init PROGRAM-PID STATUS-FD CALLER-PIDFD
+**   moonsand-init PROGRAM-PID STATUS-FD CALLER-PIDFD     pid 1; PROGRAM-PID 0: there is none yet
+**   moonsand-wait PROGRAM-PID STATUS-FD CALLER-PIDFD     the parent of a program that has joined a
+** sandbox
 **
 ** All signals are blocked already: blocked ones reach a pid 1 without a handler (they are queued,
 ** signal(7)).
@@ -79,56 +81,72 @@ static int reap_the_rest(void)
   return killed;
 }
 
+typedef struct Charge {
+  long program;
+  int to_caller, caller;
+  int is_init; /* pid 1: all processes are ours; otherwise only the program is */
+} Charge;
+
 /* The program has ended: kill everything else, tell the caller, and be gone. */
-static void finish(int status, int to_caller)
+static void finish(const Charge *charge, int status)
 {
   Ended ended = {.status = status};
   Usage usage = {0};
 
-  call(__NR_kill, -1, SIGKILL, 0, 0, 0);
-  ended.leftovers = reap_the_rest();
+  if (charge->is_init) {
+    call(__NR_kill, -1, SIGKILL, 0, 0, 0);
+    ended.leftovers = reap_the_rest();
+  }
   if (call(__NR_getrusage, USAGE_CHILDREN, (long)&usage, 0, 0, 0) == 0) {
     ended.user_us = usage.user_s * 1000000 + usage.user_us;
     ended.system_us = usage.system_s * 1000000 + usage.system_us;
     ended.max_rss_kib = usage.max_rss;
   }
-  call(__NR_write, to_caller, (long)&ended, sizeof ended, 0, 0);
+  call(__NR_write, charge->to_caller, (long)&ended, sizeof ended, 0, 0);
   leave(0);
 }
 
-static void reap(long program, int to_caller)
+static void reap(const Charge *charge)
 {
   int status;
   long pid;
 
   while ((pid = call(__NR_wait4, -1, (long)&status, 1 /* WNOHANG */ | __WALL, 0, 0)) > 0)
-    if (pid == program) finish(status, to_caller);
+    if (pid == charge->program) finish(charge, status);
 }
 
-/* Signals from outside have no sender in this namespace; those from inside are not ours to pass
-   on. */
-static void forward(int signals, long program)
+/* To pid 1, signals from outside have no sender; those from inside are not ours to pass on. */
+static void forward(const Charge *charge, int signals)
 {
   struct signalfd_siginfo info;
 
   if (call(__NR_read, signals, (long)&info, sizeof info, 0, 0) != sizeof info) return;
-  if (info.ssi_signo != SIGCHLD && info.ssi_pid == 0 && info.ssi_code <= 0)
-    call(__NR_kill, program, info.ssi_signo, 0, 0, 0);
+  if (info.ssi_signo == SIGCHLD || info.ssi_code > 0) return;
+  if (charge->is_init && info.ssi_pid != 0) return;
+  if (charge->program == 0) leave(0);
+  call(__NR_kill, charge->program, info.ssi_signo, 0, 0, 0);
 }
 
-static void serve(long program, int to_caller, int caller)
+/* The caller is dead. What pid 1 leaves behind is killed by the kernel. */
+static void abandon(const Charge *charge)
+{
+  if (!charge->is_init) call(__NR_kill, charge->program, SIGKILL, 0, 0, 0);
+  leave(125);
+}
+
+static void serve(const Charge *charge)
 {
   unsigned long all = ~0UL;
   long signals = call(__NR_signalfd4, -1, (long)&all, sizeof all, 02000000 /* SFD_CLOEXEC */, 0);
   struct pollfd fds[2] = {{.fd = (int)signals, .events = POLLIN},
-                          {.fd = caller, .events = POLLIN}};
+                          {.fd = charge->caller, .events = POLLIN}};
 
-  if (signals < 0) leave(125);
+  if (signals < 0) abandon(charge);
   for (;;) {
-    reap(program, to_caller);
+    reap(charge);
     if (call(__NR_ppoll, (long)fds, 2, 0, 0, 8) < 0) continue;
-    if (fds[1].revents) leave(125); /* the caller is dead; the kernel kills what is left */
-    if (fds[0].revents) forward((int)signals, program);
+    if (fds[1].revents) abandon(charge);
+    if (fds[0].revents) forward(charge, (int)signals);
   }
 }
 
@@ -136,12 +154,18 @@ static void serve(long program, int to_caller, int caller)
 __attribute__((used)) void init_main(const long *stack)
 {
   char **argv = (char **)(stack + 1);
+  Charge charge;
 
   call(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
-  call(__NR_prctl, PR_SET_NAME, (long)"moonsand-init", 0, 0, 0);
+  if (stack[0] != 4) leave(125);
+  call(__NR_prctl, PR_SET_NAME, (long)argv[0], 0, 0, 0);
+  charge.is_init = argv[0][9] == 'i';
+  charge.program = number_of(argv[1]);
+  charge.to_caller = (int)number_of(argv[2]);
+  charge.caller = (int)number_of(argv[3]);
   /* finish() kills all that it can: never anywhere but in a namespace of its own */
-  if (stack[0] != 4 || call(__NR_getpid, 0, 0, 0, 0, 0) != 1) leave(125);
-  serve(number_of(argv[1]), (int)number_of(argv[2]), (int)number_of(argv[3]));
+  if (charge.is_init && call(__NR_getpid, 0, 0, 0, 0, 0) != 1) leave(125);
+  serve(&charge);
 }
 
 #if defined(__x86_64__)

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "step.h"
+#include "spawn.h"
 
 static const struct {
   const char *name;
@@ -28,13 +28,35 @@ static uint64_t namespace_flag(Check *c, const char *name)
             "a time namespace is made by the step 'time')", name);
 }
 
+/* join = process: those that core.spawn made for it */
+static bool check_join(Check *c, Step *s)
+{
+  Process *p;
+
+  lua_pushliteral(c->L, "join");
+  if (lua_rawget(c->L, c->table) == LUA_TNIL) {
+    lua_pop(c->L, 1);
+    return false;
+  }
+  p = luaL_testudata(c->L, -1, PROCESS_TYPE);
+  if (!p) misuse(c, "field 'join' must be a process");
+  if (p->pidfd < 0 || p->ended) misuse(c, "the process to join has ended");
+  s->fd = p->pidfd;
+  s->number = p->namespaces;
+  lua_pop(c->L, 1);
+  return true;
+}
+
 /* {"namespaces", "user", "mount", ...}: made by the one clone3 that makes the child. */
 void check_namespaces(Check *c, Step *s)
 {
   size_t count;
   const char **names = check_words(c, c->step > 0 ? 2 : 1, &count);
+  bool join = check_join(c, s);
 
-  if (count == 0) misuse(c, "no namespace is named");
+  if (join && count > 0) misuse(c, "either new namespaces, or those of 'join'");
+  if (!join && count == 0) misuse(c, "no namespace is named");
+  s->flag = join;
   for (; *names; names++) s->number |= namespace_flag(c, *names);
 }
 
@@ -42,6 +64,11 @@ void check_namespaces(Check *c, Step *s)
    ones. */
 int run_namespaces(Run *r, const Step *s)
 {
+  if (s->flag) {
+    /* one call for all of them, the user namespace first (setns(2), pidfds since Linux 5.8) */
+    r->joined = true;
+    return setns(s->fd, (int)s->number) < 0 ? stop(r, "setns", NULL) : 0;
+  }
   if (!r->direct) return 0;
   if (unshare((int)s->number) < 0) return stop(r, "unshare", NULL);
   return 0;

@@ -100,7 +100,12 @@ static bool is_verb(const Step *s, const char *name)
   return strcmp(s->verb->name, name) == 0;
 }
 
-/* Exactly one exec, at the end; namespaces, if any, at the start. */
+static bool is_last(const Step *s)
+{
+  return is_verb(s, "exec") || is_verb(s, "hold");
+}
+
+/* Exactly one exec or hold, at the end; namespaces, if any, at the start. */
 static Step *check_plan(Check *c, int plan, size_t *count)
 {
   lua_Unsigned n = lua_rawlen(c->L, plan);
@@ -110,7 +115,7 @@ static Step *check_plan(Check *c, int plan, size_t *count)
   steps = keep_memory(c, (size_t)n * sizeof *steps);
   for (size_t i = 0; i < n; i++) {
     check_plan_step(c, plan, (int)i + 1, &steps[i]);
-    if (is_verb(&steps[i], "exec") != (i == n - 1)) misuse(c, "a plan ends in its one exec");
+    if (is_last(&steps[i]) != (i == n - 1)) misuse(c, "a plan ends in its one exec");
     if (is_verb(&steps[i], "namespaces") && i > 0) misuse(c, "namespaces come first");
   }
   if (steps[n - 1].exec.init &&
@@ -145,7 +150,8 @@ static int core_spawn(lua_State *L)
   process = process_new(L);
   if ((run.init = init_fd(L)) < 0) return fail(L, "make the memfd of pid 1");
   if ((run.parent = self_fd(L)) < 0) return fail(L, "pidfd_open");
-  if (is_verb(&run.steps[0], "namespaces")) namespaces = run.steps[0].number;
+  if (is_verb(&run.steps[0], "namespaces") && !run.steps[0].flag)
+    namespaces = process->namespaces = run.steps[0].number;
   if (pipe2(status, O_CLOEXEC) < 0) return fail(L, "pipe");
   run.status = status[1];
   process->status = status[0];

@@ -10,6 +10,7 @@ typedef struct Process {
   int pidfd; /* -1: closed */
   int status; /* read end of pid 1's pipe; -1: the program is not under our pid 1 */
   int pid;
+  uint64_t namespaces; /* that were made for it: CLONE_NEW* */
   bool ended;
 } Process;
 

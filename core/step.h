@@ -38,6 +38,7 @@ struct Step {
   uint64_t attributes; /* MOUNT_ATTR_* */
   uint64_t number;
   uint64_t keep; /* capabilities */
+  int fd;
   unsigned mode;
   bool recursive, optional, read_only, flag;
   union {
@@ -76,6 +77,7 @@ struct Run {
   const Step *steps;
   size_t count;
   const Step *fds;
+  bool joined; /* in the namespaces of a sandbox that is there already */
   bool direct; /* one step in the current process: no child, no new world */
   int root; /* the new root; -1: none yet, targets are paths of the caller's world */
   int init; /* memfd of our pid 1 */
@@ -163,5 +165,6 @@ DECLARE_VERB(capabilities);
 DECLARE_VERB(no_new_privileges);
 DECLARE_VERB(fds);
 DECLARE_VERB(exec);
+DECLARE_VERB(hold);
 
 #endif

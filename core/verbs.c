@@ -8,7 +8,7 @@
 #define NO_FIELDS (const char *const[]){NULL}
 
 const Verb verbs[] = {
-  {"namespaces", NO_FIELDS, check_namespaces, run_namespaces, true},
+  {"namespaces", FIELDS("join"), check_namespaces, run_namespaces, true},
   {"ids", FIELDS("uid", "gid"), check_ids, run_ids, true},
   {"propagation", FIELDS("target", "mode"), check_propagation, run_propagation, true},
   {"bind",
@@ -38,6 +38,7 @@ const Verb verbs[] = {
   {"no_new_privileges", NO_FIELDS, check_no_new_privileges, run_no_new_privileges, true},
   {"fds", FIELDS("map"), check_fds, run_fds, false},
   {"exec", FIELDS("argv", "env", "path", "session", "init", "terminal"), check_exec, run_exec, false},
+  {"hold", NO_FIELDS, check_hold, run_hold, false},
   {NULL, NULL, NULL, NULL, false},
 };
 

@@ -30,7 +30,10 @@ describe("the options of a sandbox", function()
   end)
 
   it("want one program", function()
-    refused({}, "either 'script' or 'command'")
+    local ok, err = pcall(function() sandbox.new({}):run() end)
+    assert.is_false(ok)
+    assert.are.equal("sandbox: there is no program to run\n  give 'script' or 'command'",
+      tostring(err))
     refused({script = "true", command = {"true"}}, "either 'script' or 'command'")
     refused({command = {}}, "'command' is empty")
   end)

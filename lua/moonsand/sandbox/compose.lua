@@ -110,13 +110,9 @@ local function add_root(steps, options, own, uid, gid)
   return given
 end
 
---- The plan for checked options. `fds` is the fd map, or nil for a plan that is only shown.
----@param options table
----@param fds? table<integer, any>
----@param term? string   the caller's TERM
----@return moonsand.sandbox.Plan
-function M.plan(options, fds, term)
-  local steps, own = {}, own_steps(options)
+--- The namespaces and everything in them: what all programs of a sandbox share.
+local function add_world(steps, options)
+  local own = own_steps(options)
   local id_step, uid, gid = ids.step(options.ids)
   add(steps, namespaces(options), id_step)
   local given = add_root(steps, options, own, uid, gid)
@@ -124,14 +120,56 @@ function M.plan(options, fds, term)
   add(steps, {"hostname", name = options.hostname or defaults.hostname})
   if options.network == "none" then add(steps, {"loopback"}) end
   if not given then add(steps, {"remount", target = "/"}) end
-  add(steps, {"pivot"}, {"chdir", target = working_directory(options)})
-  if options.umask then add(steps, {"umask", mode = options.umask}) end
-  add(steps, {"no_new_privileges"}, {"capabilities", keep = {}},
-    {"fds", map = fds or {[0] = 0, [1] = 1, [2] = 2}})
+  add(steps, {"pivot"})
+end
+
+--- What a process gives up for good.
+local function add_bounds(steps)
+  add(steps, {"no_new_privileges"}, {"capabilities", keep = {}})
+end
+
+--- One program: where it starts, what it may do, what it has open.
+local function add_program(steps, options, fds, term)
   local env = environment(options, term)
+  add(steps, {"chdir", target = working_directory(options)})
+  if options.umask then add(steps, {"umask", mode = options.umask}) end
+  add_bounds(steps)
+  add(steps, {"fds", map = fds or {[0] = 0, [1] = 1, [2] = 2}})
   add(steps, {"exec", argv = argv(options), env = env, path = env.PATH,
-    session = options.session ~= false, init = not options.as_init,
-    terminal = options.pty})
+    session = options.session ~= false, init = not options.as_init, terminal = options.pty})
+end
+
+--- The plan for checked options. `fds` is the fd map, or nil for a plan that is only shown.
+---@param options table
+---@param fds? table<integer, any>
+---@param term? string   the caller's TERM
+---@return moonsand.sandbox.Plan
+function M.plan(options, fds, term)
+  local steps = {}
+  add_world(steps, options)
+  add_program(steps, options, fds, term)
+  return plan.new(steps)
+end
+
+--- The plan of a sandbox that waits for programs.
+---@param options table
+---@return moonsand.sandbox.Plan
+function M.hold(options)
+  local steps = {}
+  add_world(steps, options)
+  add_bounds(steps)
+  add(steps, {"hold"})
+  return plan.new(steps)
+end
+
+--- The plan of a program in such a sandbox.
+---@param options table
+---@param holder moonsand.process
+---@param fds table<integer, any>
+---@return moonsand.sandbox.Plan
+function M.join(options, holder, fds)
+  local steps = {{"namespaces", join = holder}}
+  add_program(steps, options, fds)
   return plan.new(steps)
 end
 

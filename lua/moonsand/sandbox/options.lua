@@ -206,9 +206,7 @@ end
 finish.files = finish.symlinks
 
 local function check_program(options)
-  if (options.script ~= nil) == (options.command ~= nil) then
-    wrong("give either 'script' or 'command'")
-  end
+  if options.script and options.command then wrong("give either 'script' or 'command'") end
   if not options.command then return end
   check_words("command", options.command)
   if #options.command == 0 then wrong("'command' is empty") end
@@ -267,6 +265,40 @@ function M.check(given)
   options.ids = options.ids or "self"
   options.root = options.root or "host"
   return options
+end
+
+--- The keys of one program; the others are the sandbox's own.
+local program_keys = {
+  script = true, command = true, env = true, cwd = true, umask = true, timeout = true,
+  grace = true, stdin = true, stdout = true, stderr = true, on_output = true, session = true,
+  pty = true, name = true,
+}
+
+local function extended(base, more)
+  if type(more) ~= "table" or not base then return more or base end
+  local env = {}
+  for name, value in pairs(base) do env[name] = value end
+  for name, value in pairs(more) do env[name] = value end
+  return env
+end
+
+--- The checked options of a sandbox with another program. Its `env` adds to the sandbox's.
+---@param given moonsand.sandbox.Options              the sandbox's
+---@param program? string|moonsand.sandbox.Options   a script, or the keys of a program
+---@return table
+function M.program(given, program)
+  if type(program) == "string" then program = {script = program} end
+  local own = {}
+  for key, value in pairs(given) do own[key] = value end
+  if program and (program.script or program.command) then own.script, own.command = nil, nil end
+  for key, value in order.sorted(program or {}) do
+    if kinds[key] and not program_keys[key] then
+      wrong(("'%s' is the sandbox's, not a program's"):format(key))
+    end
+    own[key] = value
+  end
+  own.env = extended(given.env, program and program.env)
+  return M.check(own)
 end
 
 return M

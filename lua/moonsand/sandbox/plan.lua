@@ -40,7 +40,9 @@ end
 
 local describe = {}
 
-function describe.namespaces(s) return table.concat(s, " ", 2) end
+function describe.namespaces(s)
+  return s.join and ("of %s"):format(s.join) or table.concat(s, " ", 2)
+end
 
 function describe.ids(s) return ("uid %s  gid %s"):format(map_text(s.uid), map_text(s.gid)) end
 

@@ -1,0 +1,82 @@
+--- From checked options and a plan to a running program.
+local compose = require "moonsand.sandbox.compose"
+local core = require "moonsand.core"
+local fault = require "moonsand.fault"
+local result = require "moonsand.sandbox.result"
+local running = require "moonsand.sandbox.running"
+local scope = require "moonsand.scope"
+local streams = require "moonsand.sandbox.streams"
+
+local M = {}
+
+local function made(path)
+  local ok, err, errno = core.mkdirs(path)
+  if not ok then fault.throw("sandbox", "upper directory " .. err, {errno = errno}) end
+end
+
+--- overlayfs wants a scratch directory beside the upper, empty at each mount; one that the caller
+--- did not name is ours.
+local function prepare_upper(entry, undo)
+  made(entry.upper)
+  if entry.work then
+    made(entry.work)
+    return entry
+  end
+  local parent, name = entry.upper:match("^(.*)/([^/]+)/*$")
+  local work, err, errno = core.mkdtemp(("%s/.%s.work."):format(parent, name))
+  if not work then fault.throw("sandbox", "work directory " .. err, {errno = errno}) end
+  undo:defer(function() core.remove_tree(work) end)
+  local own = {}
+  for key, value in pairs(entry) do own[key] = value end
+  own.work = work
+  return own
+end
+
+--- The options for one run: every upper has its work directory.
+---@param given table
+---@param undo moonsand.Scope
+---@return table
+function M.prepare(given, undo)
+  local own = {}
+  for key, value in pairs(given) do own[key] = value end
+  own.overlays = {}
+  for i, entry in ipairs(given.overlays) do
+    own.overlays[i] = entry.upper and prepare_upper(entry, undo) or entry
+  end
+  return own
+end
+
+--- Start a program. What `undo` holds is undone when it has ended, or at once when it cannot start.
+---@param options table   checked
+---@param undo moonsand.Scope
+---@param make fun(fds: table): moonsand.sandbox.Plan
+---@return moonsand.sandbox.Running? running
+---@return moonsand.sandbox.Result? failure
+function M.start(options, undo, make)
+  if not options.script and not options.command then
+    fault.throw("usage", "sandbox: there is no program to run", {
+      hint = "give 'script' or 'command'",
+    })
+  end
+  local io_streams = streams.open(options)
+  undo:defer(function() io_streams:close() end)
+  local process, message, errno, details = core.spawn(make(io_streams.fds))
+  if not process then return nil, result.failed(message, errno, details) end
+  io_streams:release()
+  local cleanup = scope.new()
+  for i = 1, #undo - 1 do cleanup[i] = undo[i] end
+  undo:release()
+  return running.new(process, io_streams, options, function() cleanup:close() end)
+end
+
+--- Start the program of a sandbox that is made for it alone.
+---@param given table   checked options
+---@return moonsand.sandbox.Running? running
+---@return moonsand.sandbox.Result? failure
+function M.alone(given)
+  local undo <close> = scope.new()
+  local own = M.prepare(given, undo)
+  return M.start(own, undo, function(fds) return compose.plan(own, fds) end)
+end
+
+return M

@@ -1,0 +1,68 @@
+--- A sandbox that is made once and runs many programs: they share its files, its processes, its
+--- network. Each starts in a millisecond or two, as nothing has to be mounted for it.
+local compose = require "moonsand.sandbox.compose"
+local core = require "moonsand.core"
+local launch = require "moonsand.sandbox.launch"
+local options = require "moonsand.sandbox.options"
+local result = require "moonsand.sandbox.result"
+local scope = require "moonsand.scope"
+
+local M = {}
+
+---@class moonsand.sandbox.Prepared
+---@field holder moonsand.process   pid 1 of the namespaces
+local Prepared = {__name = "moonsand.sandbox.Prepared"}
+Prepared.__index = Prepared
+
+--- Make the sandbox of checked options.
+---@param sandbox moonsand.Sandbox
+---@return moonsand.sandbox.Prepared? prepared   close it: everything inside is killed then
+---@return moonsand.sandbox.Result? failure
+function M.new(sandbox)
+  local undo = scope.new()
+  local ok, own = pcall(launch.prepare, sandbox.options, undo)
+  if not ok then
+    undo:close()
+    error(own, 0)
+  end
+  local holder, message, errno, details = core.spawn(compose.hold(own))
+  if not holder then
+    undo:close()
+    return nil, result.failed(message, errno, details)
+  end
+  return setmetatable({sandbox = sandbox, holder = holder, undo = undo}, Prepared)
+end
+
+--- Start a program inside and return at once.
+---@param program? string|moonsand.sandbox.Options   a script, or the keys of a program
+---@return moonsand.sandbox.Running? running
+---@return moonsand.sandbox.Result? failure
+function Prepared:start(program)
+  local own = options.program(self.sandbox.given, program)
+  local undo <close> = scope.new()
+  return launch.start(own, undo, function(fds) return compose.join(own, self.holder, fds) end)
+end
+
+--- Run a program inside to its end. What it leaves running goes on until the sandbox is closed.
+---@param program? string|moonsand.sandbox.Options
+---@return moonsand.sandbox.Result
+function Prepared:run(program)
+  local handle <close>, failure = self:start(program)
+  if not handle then return failure end
+  return handle:wait()
+end
+
+--- Kill everything inside, and let go of the sandbox.
+function Prepared:close()
+  self.holder:close()
+  self.undo:close()
+end
+
+Prepared.__close = Prepared.close
+Prepared.__gc = Prepared.close
+
+function Prepared:__tostring()
+  return ("%s, prepared (%s)"):format(self.sandbox, self.holder)
+end
+
+return M
