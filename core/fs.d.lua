@@ -173,7 +173,6 @@ core.tree = {}
 
 --- One directory below a root, through no link: entries in byte order.
 --- hash: read and hash files. grant: give the owner u+r on files, u+rwx on directories. normalise: a
---- time in nanoseconds; files become 0644 or 0755, the directory 0755, of that time, without xattrs;
 --- what is reported is the state before; files with several names are left alone.
 ---@param root moonsand.Fd|integer
 ---@param directory string  "." is the root
@@ -181,8 +180,8 @@ core.tree = {}
 ---@return moonsand.core.Listing?, string? message, integer? errno
 function core.tree.list(root, directory, options) end
 
---- A regular file below a root as a new file; blocks are shared where the file system can. The digest
---- is that of the bytes that went over.
+--- A regular file below a root as a new file; blocks are shared where the file system can. The
+--- digest is that of the bytes that went over.
 ---@param root moonsand.Fd|integer
 ---@param path string
 ---@param to string
