@@ -172,8 +172,9 @@ core.tree = {}
 ---@field xattrs? table<string, string>
 
 --- One directory below a root, through no link: entries in byte order.
---- hash: read and hash files. grant: give the owner u+r on files, u+rwx on directories. normalise: a
---- what is reported is the state before; files with several names are left alone.
+--- hash: read and hash files. grant: give the owner u+r on files, u+rwx on directories. normalise:
+--- a time in nanoseconds; files become 0644 or 0755, the directory 0755, of that time, without
+--- xattrs; what is reported is the state before; files with several names are left alone.
 ---@param root moonsand.Fd|integer
 ---@param directory string  "." is the root
 ---@param options? {hash?: boolean, grant?: boolean, normalise?: integer}
