@@ -143,6 +143,14 @@ describe("a build", function()
     assert.are.equal("ok", summary.outcomes["moon:compile"])
   end)
 
+  it("finds the log of a result from another build directory", function()
+    here:write(files)
+    here:build {"hello:compile"}
+    here:build({"hello:compile"}, {directory = here.path .. "/other"})
+    local file <close> = assert(io.open(here:ended("hello:compile").log))
+    assert.is_truthy(file:read "a")
+  end)
+
   it("can be looked at before anything runs", function()
     here:write(files)
     local builder <close> = here:builder()
@@ -359,6 +367,17 @@ describe("a wrong recipe", function()
     assert.matches("a:configure %-> b:populate_sysroot %-> b:install", problem.message)
     assert.matches("b:configure %-> a:populate_sysroot %-> a:install", problem.message)
     assert.matches("b/b_1.bb:1", problem.hint)
+  end)
+
+  it("with a task that wants the network is named", function()
+    local problem = refused({["p/p_1.bb"] = 'do_compile[network] = "1"\n'}, "p")
+    assert.matches("'p:compile' asks for the network", problem.message)
+    assert.matches("p/p_1.bb:1$", problem.where)
+  end)
+
+  it("with a task in lua is named", function()
+    local problem = refused({["p/p_1.bb"] = "lua do_compile() {\n    return 1\n}\n"}, "p")
+    assert.matches("'p:compile' is a lua function", problem.message)
   end)
 
   it("without a checksum is named with the line to add", function()

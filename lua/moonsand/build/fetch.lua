@@ -7,6 +7,7 @@ local scope = require "moonsand.scope"
 
 local M = {}
 
+local DAY <const> = 24 * 3600 * 1000000000 -- nanoseconds
 local EAGAIN <const> = 11 -- somebody else holds the lock
 
 -- Give up on an upstream that does not answer, or that trickles; the mirror may have it.
@@ -134,6 +135,17 @@ local function ways(source)
   return list
 end
 
+-- What killed fetches left behind; others may be at work on what is younger.
+function Fetcher:sweep()
+  if self.swept then return end
+  self.swept = true
+  for _, name in ipairs(core.readdir(self.downloads) or {}) do
+    local path = self.downloads .. "/" .. name
+    local st = name:find "^tmp%." and core.stat(path)
+    if st and core.time_ns() - st.mtime_ns > DAY then core.remove_tree(path) end
+  end
+end
+
 -- One attempt: its path when it brought the right bytes, else one line on why not.
 function Fetcher:attempt(way, source)
   local guard <close> = scope.new()
@@ -175,6 +187,7 @@ function Fetcher:get(source)
   local path = self:find(source)
   if path then return path, "there" end
   check(core.mkdirs(self.downloads))
+  self:sweep()
   local problems, mismatch = {}, nil
   for _, way in ipairs(ways(source)) do
     local got, why, other = self:attempt(way, source)

@@ -134,6 +134,11 @@ local function lock_directory(self)
   return check(core.lock(path, "exclusive"))
 end
 
+local function known_log(self, node)
+  local path = node.record and self.store:record_path("log", node.record.action)
+  return path and core.stat(path) and path or nil
+end
+
 local function report_known(self, nodes)
   for _, node in ipairs(nodes) do
     local state = request.state(node)
@@ -143,7 +148,7 @@ local function report_known(self, nodes)
       node.outcome = state
       self.counts[state] = (self.counts[state] or 0) + 1
       self.events:send("task_ended", {
-        task = node.name, outcome = state, seconds = 0,
+        task = node.name, outcome = state, seconds = 0, log = known_log(self, node),
         why = state == "skipped" and "nobody needs it" or nil,
       })
       if state == "cached" then
@@ -177,6 +182,9 @@ end
 local function carry_out(self, list)
   if #list == 0 then return {failed = {}, not_started = {}} end
   local jobs = math.max(1, math.tointeger(self.options.jobs) or 1)
+  for _, name in ipairs(core.readdir(self.directory) or {}) do -- of builds that were killed
+    if name:find "^jobs%.%d+$" then core.unlink(self.directory .. "/" .. name) end
+  end
   local pool <close> = jobserver.open(self.directory, jobs, make_pipe)
   self.workshop = {
     store = self.store, fetcher = self.fetcher, directory = self.directory, jobs = pool,

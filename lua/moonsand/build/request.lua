@@ -48,6 +48,26 @@ local function forced_names(list, nodes)
   return forced
 end
 
+local function is_set(value)
+  return value and value ~= "" and value ~= "0"
+end
+
+-- What a recipe may say, and moonsand cannot do yet, is refused before anything runs.
+local function refuse(node)
+  local d = node.data
+  if is_set(d:flag(node.task, "network")) and not d:flag(node.task, "builtin") then
+    fault.throw("recipe", ("task '%s' asks for the network, which only do_fetch has"):format(
+      node.name), {
+      where = graph.place(node.recipe, node.task, nil, "network"),
+      hint = "name what it needs in SRC_URI",
+    })
+  end
+  if d:flag(node.task, "lua") then
+    fault.throw("recipe", ("task '%s' is a lua function; tasks are shell functions so far"):format(
+      node.name), {where = graph.place(node.recipe, node.task), hint = "write it in shell"})
+  end
+end
+
 -- Each task has a datastore of its own (its name is an override). Sources are read once a recipe,
 -- and only of recipes whose tasks are in the plan.
 local function attach_data(nodes)
@@ -55,6 +75,7 @@ local function attach_data(nodes)
   for _, node in ipairs(nodes) do
     node.data = recipe.task_data(node.recipe.data, node.task)
     local d = node.data
+    refuse(node)
     if d:flag(node.task, "sources") or d:flag(node.task, "builtin") == "fetch" then
       lists[node.recipe] = lists[node.recipe] or sources.list(node.recipe)
       node.sources = lists[node.recipe]

@@ -76,12 +76,21 @@ local function ended(build, node, fields)
   build.events:send("task_ended", fields)
 end
 
+local function read(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read "a" or ""
+end
+
+-- The log goes along: a result that is found from another build directory still has one.
 local function save(build, node, result, seconds)
   node.record = {
     task = node.name, action = node.action, layer = result.layer, trees = result.trees,
     over = resolve.over(node), seconds = seconds, taint = "host",
   }
   build.store:put_record("log", "signature." .. node.action, node.action_text)
+  if node.kind == "task" then
+    build.store:put_record("log", node.action, read(execute.path(build.directory, node, "log")))
+  end
   build.store:put_record("action", node.action, record.encode(node.record))
   build.store:put_record("intent", node.intent, node.action .. "\n")
 end
