@@ -10,6 +10,10 @@
 #define CLONE_CLEAR_SIGHAND 0x100000000ULL
 #endif
 
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+
 /* Returns the child's pid, or -errno. */
 static inline long clone3_call(struct clone_args *args, void (*fn)(void *), void *arg)
 {

@@ -206,6 +206,11 @@ int exec_program(Run *r, const Step *s)
   if (r->fds && apply_fds(r, r->fds) < 0) return -1;
   if (s->exec.terminal && ioctl(0, TIOCSCTTY, 0) < 0) return stop(r, "ioctl(TIOCSCTTY)", NULL);
   reset_signals();
+  if (r->rlimits) {
+    r->report->step = (int)(r->rlimits - r->steps);
+    if (apply_rlimits(r, r->rlimits) < 0) return -1;
+    r->report->step = (int)(s - r->steps);
+  }
   search_and_execute(s);
   return stop(r, "exec", s->exec.argv[0]);
 }

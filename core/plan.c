@@ -125,6 +125,13 @@ static Step *check_plan(Check *c, int plan, size_t *count)
   return steps;
 }
 
+static const Step *find_step(const Step *steps, size_t count, const char *verb)
+{
+  for (size_t i = 0; i < count; i++)
+    if (is_verb(&steps[i], verb)) return &steps[i];
+  return NULL;
+}
+
 static const Step *find_ranges(const Step *steps, size_t count)
 {
   for (size_t i = 0; i < count; i++)
@@ -152,6 +159,9 @@ static int core_spawn(lua_State *L)
   if ((run.parent = self_fd(L)) < 0) return fail(L, "pidfd_open");
   if (is_verb(&run.steps[0], "namespaces") && !run.steps[0].flag)
     namespaces = process->namespaces = run.steps[0].number;
+  run.cgroup = find_step(run.steps, run.count, "cgroup");
+  run.own_groups = run.cgroup && namespaces & CLONE_NEWCGROUP;
+  if (run.own_groups) namespaces &= ~(uint64_t)CLONE_NEWCGROUP; /* made by run_cgroup */
   if (pipe2(status, O_CLOEXEC) < 0) return fail(L, "pipe");
   run.status = status[1];
   process->status = status[0];
@@ -159,7 +169,7 @@ static int core_spawn(lua_State *L)
     int err = errno;
 
     close(status[1]);
-    return fail_as(L, err, "clone3");
+    return fail_as(L, err, run.cgroup ? "clone3 into the control group" : "clone3");
   }
   close(status[1]);
   if (report.err != 0) {

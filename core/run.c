@@ -13,6 +13,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -161,6 +162,22 @@ static int spawn_with_ranges(Run *r, Process *p, struct clone_args *args, const 
   return pid < 0 ? -1 : 0;
 }
 
+/*
+** A child that shares our memory must not be what an out-of-memory killer chooses: we would die with
+** it. In a vfork it is never chosen; while it waits for its ranges it is no vfork, and has a copy.
+*/
+static Report *share_report(Run *r, struct clone_args *args)
+{
+  Report *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                        -1, 0);
+
+  if (shared == MAP_FAILED) return NULL;
+  *shared = *r->report;
+  r->report = shared;
+  args->flags &= ~(uint64_t)CLONE_VM;
+  return shared;
+}
+
 int spawn_child(Run *r, Process *p, uint64_t namespaces, const Step *ranges)
 {
   struct clone_args args = {
@@ -169,9 +186,15 @@ int spawn_child(Run *r, Process *p, uint64_t namespaces, const Step *ranges)
     .stack = (uint64_t)(uintptr_t)(r->stack + r->stack_size / 2),
     .stack_size = r->stack_size / 2,
   };
+  Report *own = r->report, *shared = NULL;
   sigset_t all, before;
   int result = 0, err;
 
+  if (r->cgroup && r->cgroup->cgroup.into >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = (unsigned)r->cgroup->cgroup.into;
+  }
+  if (r->cgroup && ranges && !(shared = share_report(r, &args))) return -1;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   if (ranges) {
@@ -186,6 +209,11 @@ int spawn_child(Run *r, Process *p, uint64_t namespaces, const Step *ranges)
   }
   err = errno;
   sigprocmask(SIG_SETMASK, &before, NULL);
+  if (shared) {
+    *own = *shared;
+    r->report = own;
+    munmap(shared, sizeof *shared);
+  }
   errno = err;
   return result;
 }

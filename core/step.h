@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "core.h"
@@ -22,6 +23,12 @@ typedef struct IdRange {
 typedef struct FdPair {
   int target, source;
 } FdPair;
+
+typedef struct ResourceLimit {
+  const char *name;
+  int resource;
+  struct rlimit limit;
+} ResourceLimit;
 
 typedef struct Step Step;
 typedef struct Run Run;
@@ -58,6 +65,15 @@ struct Step {
       int spare; /* first number above every target */
     } fds;
     struct {
+      const ResourceLimit *list;
+      size_t count;
+    } rlimits;
+    struct {
+      const int *join;
+      size_t joins;
+      int into; /* -1: none */
+    } cgroup;
+    struct {
       const char **argv, **env, *path;
       bool session, init, terminal;
     } exec;
@@ -76,7 +92,8 @@ typedef struct Report {
 struct Run {
   const Step *steps;
   size_t count;
-  const Step *fds;
+  const Step *fds, *rlimits, *cgroup;
+  bool own_groups; /* a namespace of control groups is made once the child is in them */
   bool joined; /* in the namespaces of a sandbox that is there already */
   bool direct; /* one step in the current process: no child, no new world */
   int root; /* the new root; -1: none yet, targets are paths of the caller's world */
@@ -134,6 +151,9 @@ void target_close(Run *r, int fd);
 /* mount.c */
 int attach(Run *r, int mount, const char *target, bool directory);
 
+/* rlimit.c */
+int apply_rlimits(Run *r, const Step *s);
+
 /* verbs.c */
 const Verb *verb_find(const char *name);
 extern const Verb verbs[];
@@ -163,6 +183,8 @@ DECLARE_VERB(chdir);
 DECLARE_VERB(umask);
 DECLARE_VERB(capabilities);
 DECLARE_VERB(no_new_privileges);
+DECLARE_VERB(cgroup);
+DECLARE_VERB(rlimit);
 DECLARE_VERB(fds);
 DECLARE_VERB(exec);
 DECLARE_VERB(hold);

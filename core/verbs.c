@@ -9,6 +9,7 @@
 
 const Verb verbs[] = {
   {"namespaces", FIELDS("join"), check_namespaces, run_namespaces, true},
+  {"cgroup", FIELDS("into", "join"), check_cgroup, run_cgroup, false},
   {"ids", FIELDS("uid", "gid"), check_ids, run_ids, true},
   {"propagation", FIELDS("target", "mode"), check_propagation, run_propagation, true},
   {"bind",
@@ -36,6 +37,10 @@ const Verb verbs[] = {
   {"umask", FIELDS("mode"), check_umask, run_umask, true},
   {"capabilities", FIELDS("keep"), check_capabilities, run_capabilities, true},
   {"no_new_privileges", NO_FIELDS, check_no_new_privileges, run_no_new_privileges, true},
+  {"rlimit",
+   FIELDS("as", "core", "cpu", "data", "fsize", "memlock", "msgqueue", "nice", "nofile", "nproc",
+          "rss", "rtprio", "sigpending", "stack"),
+   check_rlimit, run_rlimit, true},
   {"fds", FIELDS("map"), check_fds, run_fds, false},
   {"exec", FIELDS("argv", "env", "path", "session", "init", "terminal"), check_exec, run_exec, false},
   {"hold", NO_FIELDS, check_hold, run_hold, false},
