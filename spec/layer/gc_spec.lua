@@ -115,6 +115,16 @@ describe("garbage collection", function()
     assert.are.same({}, core.readdir(room.store_path .. "/trash"))
   end)
 
+  it("removes lock files that nobody holds", function()
+    local room <close> = layers.room()
+    local held <close> = room.store:lock("a")
+    room.store:lock("b"):close()
+    room.store:gc()
+    assert.are.equal(2, #core.readdir(room.store_path .. "/lock"))
+    assert.is_nil(room.store:lock("a", "try"))
+    held:close()
+  end)
+
   it("drops kept scratch directories when they are old", function()
     local room <close> = layers.room()
     for _, name in ipairs {"old", "new"} do room.store:scratch():keep(name) end

@@ -5,7 +5,6 @@
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
 local fault = require "moonsand.fault"
-local order = require "moonsand.order"
 local stack = require "moonsand.layer.stack"
 
 local M = {}
@@ -22,12 +21,16 @@ local function is_noise(name)
 end
 
 local function add_xattrs(job, path, xattrs)
-  for name, value in order.sorted(xattrs or {}) do
+  local names = {}
+  for name in pairs(xattrs or {}) do names[#names + 1] = name end
+  for _, name in ipairs(core.tree.sorted(names)) do
     if name:find("overlay%.redirect$") or name:find("overlay%.metacopy$") then
       fault.throw("layer", ("'%s' carries '%s': its content lies in another layer")
         :format(path, name), {hint = "mount the overlay with 'userxattr'"})
     end
-    if not is_noise(name) then job:add("x", escape(name), escape(value), escape(path)) end
+    if not is_noise(name) then
+      job:add("x", escape(name), escape(xattrs[name]), escape(path))
+    end
   end
 end
 

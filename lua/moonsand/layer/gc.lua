@@ -25,6 +25,7 @@ local M = {}
 ---@field freed integer     bytes, about
 ---@field used integer      bytes of what stays, about
 ---@field held integer      trees and work layers that somebody uses
+---@field stuck string[]    what could not be deleted, and why
 
 -- A file costs its inode and half a block on top of its bytes.
 local FILE_COST = 2048
@@ -164,9 +165,20 @@ local function mark(store, options, report)
   if not options.dry_run then report.scratch = scratches.sweep(store) end
 end
 
-local function empty(folder)
+-- Lock files that nobody holds. A lock whose name goes meanwhile is taken anew by whoever waits.
+local function drop_locks(store)
+  for _, name in ipairs(disk.names(store.path .. "/lock")) do
+    local path = store.path .. "/lock/" .. name
+    local lock <close> = name ~= "gc" and core.lock(path, "exclusive", "try") or nil
+    if lock then core.unlink(path) end
+  end
+end
+
+-- What belongs to another user stays for that user's collection.
+local function empty(folder, report)
   for _, name in ipairs(disk.names(folder)) do
-    disk.must("delete", core.remove_tree(folder .. "/" .. name))
+    local ok, err = core.remove_tree(folder .. "/" .. name)
+    if not ok then report.stuck[#report.stuck + 1] = err end
   end
 end
 
@@ -181,14 +193,16 @@ function M.run(store, options)
   for name in pairs(options) do
     if not known[name] then error(("unknown option '%s'"):format(tostring(name)), 3) end
   end
-  local report = {removed = {}, records = 0, scratch = 0, kept = 0, freed = 0, used = 0, held = 0}
+  local report = {removed = {}, records = 0, scratch = 0, kept = 0, freed = 0, used = 0, held = 0,
+    stuck = {}}
   do
     local _ <close> = disk.must("lock", core.lock(store.path .. "/lock/gc", "exclusive"))
     mark(store, options, report)
   end
   if options.dry_run then return report end
-  empty(store.path .. "/trash")
-  empty(store.path .. "/quarantine")
+  drop_locks(store)
+  empty(store.path .. "/trash", report)
+  empty(store.path .. "/quarantine", report)
   return report
 end
 

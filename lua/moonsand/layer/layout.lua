@@ -119,6 +119,7 @@ local function create(path)
   check_xattrs(path)
   local new = ("%s/format.%d"):format(path, core.getpid())
   disk.write(new, M.FORMAT .. "\n")
+  disk.must("make", core.fsync(new)) -- an empty one would make the store unusable
   disk.must("make", core.rename(new, path .. "/format"))
 end
 

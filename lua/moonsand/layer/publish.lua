@@ -20,6 +20,16 @@ function M.meta_text(meta)
   return table.concat(lines)
 end
 
+--- The meta file of what was read back in full after a crash: no need to doubt it again.
+---@param kind "tree"|"layer"
+---@param meta table
+---@return string
+function M.durable(kind, meta)
+  meta.kind, meta.durable = kind, "yes"
+  if meta.published == math.maxinteger then meta.published = 0 end
+  return M.meta_text(meta)
+end
+
 --- Read what `meta_text` wrote; nil when it is not whole.
 ---@param text string?
 ---@return table?

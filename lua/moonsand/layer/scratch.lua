@@ -39,7 +39,8 @@ function M.new(store)
   return self
 end
 
---- Remove it with all that is in it. May be called twice.
+--- Remove it with all that is in it. May be called twice. What cannot be deleted (another user's
+--- files) stays in the trash, and the next collection says so.
 function Scratch:close()
   if not self.owner then return end
   local trash
@@ -49,7 +50,7 @@ function Scratch:close()
   end
   self.owner:close()
   self.owner = nil
-  if trash then disk.must("remove scratch", core.remove_tree(trash)) end
+  if trash then core.remove_tree(trash) end
 end
 
 function Scratch:__close(err)
@@ -65,6 +66,7 @@ function Scratch:keep(name)
   local store = self.store
   disk.must("clear workdir", core.remove_tree(self.work))
   disk.must("clear workdir", core.mkdir(self.work, 448))
+  disk.must("keep", core.touch(self.path)) -- its age begins now
   local _ <close> = store:hold()
   local place = M.kept_place(store, name)
   store:discard(place)

@@ -190,11 +190,8 @@ local function claim(self, place, digest)
 end
 
 -- After a crash, what was not known to be on the disk is not believed.
-local function level_for(self, meta)
-  if meta.boot == self.boot or meta.durable or meta.published <= self.synced then
-    return self.check
-  end
-  return "full"
+local function is_doubtful(self, meta)
+  return meta.boot ~= self.boot and not meta.durable and meta.published > self.synced
 end
 
 local function find(self, kind, digest)
@@ -204,12 +201,14 @@ local function find(self, kind, digest)
   local place = layout.place(self.path, kind, digest)
   local meta = claim(self, place, digest)
   if not meta then return nil end
-  local problems, node = verify.problems(place, kind, digest, level_for(self, meta))
+  local doubtful = is_doubtful(self, meta)
+  local problems, node = verify.problems(place, kind, digest, doubtful and "full" or self.check)
   if #problems > 0 then
     self:quarantine(kind, digest)
     return nil, problems[1]
   end
-  core.touch(place .. "/meta") -- the clock of the collection; a read-only store has none
+  if doubtful then self:replace(place .. "/meta", publish.durable(kind, meta)) end
+  core.touch(place .. "/meta") -- the clock of the collection
   local layer = setmetatable({kind = kind, digest = digest, path = place .. "/t",
     files = meta.files, bytes = meta.bytes, manifest = place .. "/manifest", name = meta.name,
     root = node, store = self}, Layer)
@@ -271,15 +270,16 @@ function Store:put_tree(scratch, node, content, name)
 end
 
 local function take(self, dir, options)
+  dir = disk.must("find", core.realpath(dir))
   if dir:sub(1, #self.path + 5) ~= self.path .. "/tmp/" then
-    error("only a directory in one of the store's scratch directories can be taken", 3)
+    error("only a directory in one of the store's scratch directories can be taken", 4)
   end
   local scratch <close> = self:scratch()
   local node
   do
     local root <close> = disk.must("open", core.open(dir, "dir"))
     node = tree.take({root = root, path = dir, spare = scratch.path .. "/spare",
-      time = options.time or tree.TIME}, "")
+      time = tree.TIME}, "")
   end
   return self:put_tree(scratch, node, dir, options.name)
 end
@@ -290,7 +290,7 @@ local function copy(self, view, path, options)
     fault.throw("layer", ("there is no '%s' in the stack"):format(path),
       {hint = "nothing was written there"})
   end
-  local job = {view = view, time = options.time or tree.TIME}
+  local job = {view = view, time = tree.TIME}
   -- Hashing costs far less than copying, and often the tree is there already.
   local node = places and tree.read(job, places, path) or directory.new()
   local there = find(self, "tree", directory.seal(node).digest)
@@ -302,14 +302,14 @@ local function copy(self, view, path, options)
   return self:put_tree(scratch, node, to, options.name)
 end
 
-local from_known = {name = true, take = true, missing = true, time = true}
+local from_known = {name = true, take = true, missing = true}
 
 --- Make a tree. source: a directory, which is copied; or {stack = layers, path = "outputs"}: what
 --- one sees there through work layers, first wins, whiteouts and opaque directories obeyed. take:
 --- the directory lies in a scratch of this store and may be moved (nothing is copied). missing =
 --- "empty": a path that is not in the stack gives an empty tree, not a fault.
 ---@param source string|{stack: {path: string}[], path?: string}
----@param options? {name?: string, take?: boolean, missing?: "empty", time?: integer}
+---@param options? {name?: string, take?: boolean, missing?: "empty"}
 ---@return moonsand.Layer
 function Store:tree_from(source, options)
   options = options or {}
@@ -340,12 +340,13 @@ function Store:empty()
   return self.path .. "/empty/a", self.path .. "/empty/b"
 end
 
--- Replace a small file in one step.
-function Store:replace(path, text)
+-- Replace a small file in one step; durable: even after a crash of the machine it is the old or the
+-- new text that is there.
+function Store:replace(path, text, durable)
   if not self.private then self.private = self:scratch() end
   local new = self.private.path .. "/record"
   disk.write(new, text)
-  if self.sync_mode == "each" then disk.must("sync", core.fsync(new)) end
+  if durable or self.sync_mode == "each" then disk.must("sync", core.fsync(new)) end
   disk.must("replace", core.rename(new, path))
 end
 
@@ -400,7 +401,7 @@ end
 function Store:pin(name, digests)
   local path = self.path .. "/roots/" .. disk.escape(name)
   for _, digest in ipairs(digests) do layout.check_digest(digest) end
-  if #digests > 0 then return self:replace(path, table.concat(digests, "\n") .. "\n") end
+  if #digests > 0 then return self:replace(path, table.concat(digests, "\n") .. "\n", true) end
   disk.unless("unpin", disk.ENOENT, core.unlink(path))
 end
 
