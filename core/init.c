@@ -115,6 +115,16 @@ static void reap(const Charge *charge)
     if (pid == charge->program) finish(charge, status);
 }
 
+/* kill(-1) is one pass over all processes that no fork escapes. The waiter of a program that has
+   joined a sandbox knows only the program's own process group. */
+static void pause_all(const Charge *charge, int signal)
+{
+  if (charge->is_init)
+    call(__NR_kill, -1, signal, 0, 0, 0);
+  else if (call(__NR_kill, -charge->program, signal, 0, 0, 0) < 0)
+    call(__NR_kill, charge->program, signal, 0, 0, 0);
+}
+
 /* To pid 1, signals from outside have no sender; those from inside are not ours to pass on. */
 static void forward(const Charge *charge, int signals)
 {
@@ -123,6 +133,10 @@ static void forward(const Charge *charge, int signals)
   if (call(__NR_read, signals, (long)&info, sizeof info, 0, 0) != sizeof info) return;
   if (info.ssi_signo == SIGCHLD || info.ssi_code > 0) return;
   if (charge->is_init && info.ssi_pid != 0) return;
+  if (info.ssi_signo == STOP_ALL || info.ssi_signo == CONTINUE_ALL) {
+    pause_all(charge, info.ssi_signo == STOP_ALL ? SIGSTOP : SIGCONT);
+    return;
+  }
   if (charge->program == 0) leave(0);
   call(__NR_kill, charge->program, info.ssi_signo, 0, 0, 0);
 }

@@ -138,6 +138,28 @@ static int process_send(lua_State *L)
   return 1;
 }
 
+static int send_to_all(lua_State *L, int number, const char *what)
+{
+  Process *p = check_process(L);
+
+  if (p->ended) return fail_as(L, ESRCH, what);
+  if (pidfd_send_signal(p->pidfd, number, NULL, 0) < 0) return fail(L, what);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* process:stop() -> true | nil, message, errno. Our pid 1 stops all processes inside. */
+static int process_stop(lua_State *L)
+{
+  return send_to_all(L, STOP_ALL, "stop");
+}
+
+/* process:continue() -> true | nil, message, errno */
+static int process_continue(lua_State *L)
+{
+  return send_to_all(L, CONTINUE_ALL, "continue");
+}
+
 static void set_integer(lua_State *L, const char *name, lua_Integer value)
 {
   lua_pushinteger(L, value);
@@ -198,8 +220,9 @@ static int process_wait(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-  {"close", process_close}, {"kill", process_send}, {"number", process_number},
-  {"pid", process_pid},     {"wait", process_wait}, {NULL, NULL},
+  {"close", process_close},       {"continue", process_continue}, {"kill", process_send},
+  {"number", process_number},     {"pid", process_pid},           {"stop", process_stop},
+  {"wait", process_wait},         {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {

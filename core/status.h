@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+/* Signals to pid 1 that are not passed on: stop, or continue, all processes inside. */
+enum { STOP_ALL = 40, CONTINUE_ALL = 41 };
+
 typedef struct Ended {
   int32_t status; /* of the program, as wait4(2) gives it */
   int32_t leftovers; /* processes that were still there, and were killed */
