@@ -16,6 +16,7 @@ do_fetch[network] = "1"
 # [sources]: which files of SRC_URI the task sees, read-only, below /run/moonsand/sources.
 do_unpack[sources] = "archive file"
 do_unpack[dirs] = "${WORKDIR}"
+do_unpack[vardepsexclude] = "${COMPILER_VARIABLES}"
 do_unpack() {
     mkdir -p "${S}"
     while IFS="$(printf '\t')" read -r how file directory strip; do
@@ -27,6 +28,7 @@ do_unpack() {
 }
 
 # The one directory at the top of an archive is dropped, whatever its name.
+unpack_archive[vardepsexclude] = "${COMPILER_VARIABLES}"
 unpack_archive() {
     echo "unpacking ${1##*/}"
     room="${WORKDIR}/.unpack"
@@ -46,6 +48,7 @@ unpack_archive() {
 
 do_patch[sources] = "patch"
 do_patch[dirs] = "${S}"
+do_patch[vardepsexclude] = "${COMPILER_VARIABLES}"
 do_patch() {
     while IFS="$(printf '\t')" read -r how file directory strip; do
         echo "applying $file"

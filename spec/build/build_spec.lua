@@ -143,6 +143,16 @@ describe("a build", function()
     assert.are.equal("ok", summary.outcomes["moon:compile"])
   end)
 
+  it("does not unpack again for other compiler flags", function()
+    here:write(files)
+    here:build {"hello"}
+    here:write {["hello/hello_1.0.bb"] = files["hello/hello_1.0.bb"] .. 'CFLAGS += "-g"\n'}
+    local summary = here:build {"hello"}
+    assert.are.equal("cached", summary.outcomes["hello:patch"])
+    assert.are.equal("ok", summary.outcomes["hello:compile"])
+    assert.matches("CFLAGS", here:ended("hello:compile").why)
+  end)
+
   it("finds the log of a result from another build directory", function()
     here:write(files)
     here:build {"hello:compile"}
