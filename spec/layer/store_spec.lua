@@ -188,6 +188,51 @@ describe("a lock", function()
   end)
 end)
 
+describe("a store in a loop", function()
+  local loop = require "moonsand.loop"
+
+  it("lets one coroutine wait for a lock of another", function()
+    local room <close> = layers.room()
+    local events = {}
+    local tasks <close> = loop.new()
+    for i = 1, 2 do
+      tasks:spawn(function()
+        local _ <close> = room.store:lock("same")
+        events[#events + 1] = "in " .. i
+        loop.wait({}, 0.01)
+        events[#events + 1] = "out " .. i
+      end)
+    end
+    tasks:run()
+    assert.are.same({"in 1", "out 1", "in 2", "out 2"}, events)
+  end)
+
+  it("freezes the same layer from two coroutines that take turns", function()
+    local room <close> = layers.room()
+    local pace = require "moonsand.layer.pace"
+    local step, turns = pace.step, 0
+    pace.step = function() -- a turn at every directory
+      turns = turns + 1
+      loop.wait({}, 0)
+    end
+    local found = {}
+    do
+      local tasks <close> = loop.new()
+      for i = 1, 2 do
+        tasks:spawn(function()
+          local work = room:layer {["a/b/c"] = "1", ["d/e"] = "2"}
+          found[i] = room.store:tree_from {stack = {work}}
+        end)
+      end
+      tasks:run()
+    end
+    pace.step = step
+    assert.are.equal(found[1], found[2])
+    assert.is_true(turns > 8)
+    assert.are.same({{}, 2}, {room.store:verify {full = true}})
+  end)
+end)
+
 describe("a digest that is none", function()
   it("is the caller's mistake", function()
     local room <close> = layers.room()

@@ -3,6 +3,7 @@
 local core = require "moonsand.core"
 local directory = require "moonsand.layer.directory"
 local disk = require "moonsand.layer.disk"
+local pace = require "moonsand.layer.pace"
 local tree = require "moonsand.layer.tree"
 
 local M = {}
@@ -115,7 +116,8 @@ local function link_file(from, to, file)
     {mode = file.executable and 493 or 420, mtime_ns = tree.TIME})) -- 0755, 0644
 end
 
-local function build(node, from, to)
+local function build(job, node, from, to)
+  pace.step(job)
   for _, file in ipairs(node.files) do
     link_file(from .. "/" .. file.name, to .. "/" .. file.name, file)
   end
@@ -127,7 +129,7 @@ local function build(node, from, to)
   for _, entry in ipairs(node.directories) do
     local path = to .. "/" .. entry.name
     disk.must("make", core.mkdir(path))
-    build(entry.node, from .. "/" .. entry.name, path)
+    build(job, entry.node, from .. "/" .. entry.name, path)
   end
   disk.must("set mode", core.chmod(to, 493)) -- 0755
   disk.must("set time", core.touch(to, tree.TIME))
@@ -177,7 +179,7 @@ function M.run(store, whole, rules)
   local to = scratch.path .. "/tree"
   local inside = prefix == "" and to or to .. "/" .. prefix
   disk.must("make", core.mkdirs(inside))
-  build(inner, whole.path, inside)
+  build({}, inner, whole.path, inside)
   normalise_parents(to, prefix)
   return store:put_tree(scratch, node, to, rules.name or whole.name)
 end

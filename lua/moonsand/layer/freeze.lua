@@ -5,6 +5,7 @@
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
 local fault = require "moonsand.fault"
+local pace = require "moonsand.layer.pace"
 local stack = require "moonsand.layer.stack"
 
 local M = {}
@@ -68,6 +69,7 @@ end
 ---@param job table
 ---@param path string  "." is the top
 function M.scan(job, path)
+  pace.step(job)
   local listing = disk.must("read", core.tree.list(job.root, path,
     {hash = job.hash, grant = job.grant}))
   job:add("d", ("%04o"):format(listing.mode), stack.is_opaque(listing) and "opaque" or "-",

@@ -8,6 +8,7 @@ local freeze = require "moonsand.layer.freeze"
 local gc = require "moonsand.layer.gc"
 local layout = require "moonsand.layer.layout"
 local leases = require "moonsand.layer.lease"
+local loop = require "moonsand.loop"
 local publish = require "moonsand.layer.publish"
 local scope = require "moonsand.scope"
 local scratches = require "moonsand.layer.scratch"
@@ -385,14 +386,20 @@ function Store:record_path(kind, key)
   return layout.record(self.path, kind, key)
 end
 
---- Lock a name among all processes that use this store, until the handle is closed. Waiting blocks
---- the whole process: a scheduler uses "try" (nil when it is held).
+local LOCK_SECONDS = 0.05
+
+--- Lock a name among all who use this store, in any process, until the handle is closed. Inside a
+--- loop only this coroutine waits. With "try": nil when it is held.
 ---@param name string
----@param how? "try"
+---@param how? "wait"|"try"
 ---@return userdata? handle
 function Store:lock(name, how)
   local path = self.path .. "/lock/" .. disk.escape("name:" .. name)
-  return disk.unless("lock", disk.EAGAIN, core.lock(path, "exclusive", how or "wait"))
+  while true do
+    local lock = disk.unless("lock", disk.EAGAIN, core.lock(path, "exclusive", "try"))
+    if lock or how == "try" then return lock end
+    loop.wait({}, LOCK_SECONDS)
+  end
 end
 
 --- Pin digests under a name: a collection never takes them. An empty list ends it.

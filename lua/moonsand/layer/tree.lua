@@ -3,6 +3,7 @@ local core = require "moonsand.core"
 local directory = require "moonsand.layer.directory"
 local disk = require "moonsand.layer.disk"
 local fault = require "moonsand.fault"
+local pace = require "moonsand.layer.pace"
 local stack = require "moonsand.layer.stack"
 
 local M = {}
@@ -105,6 +106,7 @@ end
 ---@param to? string
 ---@return moonsand.Node
 function M.read(job, places, path, to)
+  pace.step(job)
   local node = directory.new()
   local entries, own = job.view:list(places, {hash = not to})
   check_xattrs(path, own.xattrs, job.view.overlay)
@@ -150,6 +152,7 @@ end
 ---@param path string  below job.path; "" is itself
 ---@return moonsand.Node
 function M.take(job, path)
+  pace.step(job)
   local node = directory.new()
   local listing = disk.must("read", core.tree.list(job.root, path == "" and "." or path,
     {hash = true, normalise = job.time}))
