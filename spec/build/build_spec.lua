@@ -153,6 +153,21 @@ describe("a build", function()
     assert.matches("CFLAGS", here:ended("hello:compile").why)
   end)
 
+  it("makes a result once when another process wants it as well", function()
+    here:write {["p/p_1.bb"] = one "do_compile() {\n    sleep 0.4\n}\n"}
+    local other = assert(io.popen(([[LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' \
+      LUA_CPATH='./build/?.so;;' lua5.4 -e '
+      local here = require "spec.support.project".at "%s"
+      local summary = here:build({"p:compile"}, {directory = "%s/other"})
+      print(summary.outcomes["p:compile"])
+    ']]):format(here.path, here.path)))
+    local mine = here:build({"p:compile"}).outcomes["p:compile"]
+    local both = {mine, other:read "l"}
+    other:close()
+    table.sort(both)
+    assert.are.same({"cached", "ok"}, both)
+  end)
+
   it("finds the log of a result from another build directory", function()
     here:write(files)
     here:build {"hello:compile"}

@@ -62,6 +62,8 @@ function Project:close()
 end
 
 return {
+  -- Another process's view of a project.
+  at = function(path) return setmetatable({path = path}, Project) end,
   new = function()
     local path = assert(core.mkdtemp "/tmp/moonsand-spec.")
     assert(core.mkdirs(path .. "/recipes"))

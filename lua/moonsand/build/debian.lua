@@ -4,7 +4,9 @@ local core = require "moonsand.core"
 
 local M = {}
 
-local FRESH = 24 * 3600 * 1000000000 -- nanoseconds that a package index is good for
+-- Nanoseconds that a package index is good for, and for which it is not worth another try.
+local FRESH <const> = 24 * 3600 * 1000000000
+local RECENT <const> = 60 * 1000000000
 
 local function read(path)
   local file = io.open(path, "rb")
@@ -140,7 +142,8 @@ end
 -- The index is about 10 MB: fetched when there is none, when it is a day old, or when asked.
 function Debian:update(again)
   local stamp = core.stat(self.directory .. "/updated")
-  if stamp and not again and core.time_ns() - stamp.mtime_ns < FRESH then return true end
+  local age = stamp and core.time_ns() - stamp.mtime_ns
+  if age and age < (again and RECENT or FRESH) then return not again end
   self.note "reading Debian's index of sources"
   local result = self:apt(nil, "apt-get", "-q", "update")
   if not result.ok then
@@ -164,7 +167,7 @@ end
 
 -- What there is instead, and the digest of the first, so that both values can be named.
 local function describe(versions)
-  local parts, other = {}, nil
+  local parts, seen, other = {}, {}, nil
   for _, version in ipairs(versions) do
     local names = {}
     for name in pairs(version.files) do
@@ -172,7 +175,9 @@ local function describe(versions)
     end
     table.sort(names)
     for _, name in ipairs(names) do
-      parts[#parts + 1] = ("%s with sha256 %s"):format(name, version.files[name])
+      local text = ("%s with sha256 %s"):format(name, version.files[name])
+      if not seen[text] then parts[#parts + 1] = text end
+      seen[text] = true
       other = other or version.files[name]
     end
   end
@@ -182,6 +187,21 @@ end
 function Debian:versions(package)
   local result = self:apt(nil, "apt-cache", "showsrc", package)
   return M.parse_showsrc(result.stdout or "")
+end
+
+-- The newest revision of a package may be gone from the archive while an older one is there.
+local function try_versions(self, package, versions, sha256, target)
+  local problem
+  for _, version in ipairs(versions) do
+    local name = holds(version, sha256)
+    if name then
+      local result = self:apt(target, "apt-get", "-q", "source", "--download-only", "--tar-only",
+        "--only-source", ("%s=%s"):format(package, version.version))
+      if core.stat(target .. "/" .. name) then return target .. "/" .. name end
+      problem = (result.stderr or ""):match "E: ([^\n]*)" or result.message or "nothing came"
+    end
+  end
+  return nil, problem
 end
 
 --- Put the archive of a source package that has the wanted SHA-256 into the directory `target`.
@@ -194,18 +214,13 @@ end
 function Debian:get(package, sha256, target)
   local ok, why = self:update()
   if not ok then return nil, why end
-  local versions, problem = self:versions(package), nil
+  local versions = self:versions(package)
   if #versions == 0 then return nil, ("Debian has no source package '%s'"):format(package) end
-  for _, version in ipairs(versions) do
-    local name = holds(version, sha256)
-    if name then
-      local result = self:apt(target, "apt-get", "-q", "source", "--download-only", "--tar-only",
-        "--only-source", ("%s=%s"):format(package, version.version))
-      if core.stat(target .. "/" .. name) then return target .. "/" .. name end
-      problem = ((result.stderr or ""):match "E: ([^\n]*)" or result.message or "nothing came")
-    end
+  local path, problem = try_versions(self, package, versions, sha256, target)
+  if not path and problem and self:update(true) then -- perhaps the index is older than the archive
+    path, problem = try_versions(self, package, self:versions(package), sha256, target)
   end
-  if problem then return nil, problem end
+  if path or problem then return path, problem end
   return nil, describe(versions)
 end
 

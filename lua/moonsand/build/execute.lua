@@ -207,9 +207,12 @@ function M.options(workshop, node, scratch, setting, trace)
     command = script.command "start", env = {HOME = "/tmp", LANG = "C", TERM = "dumb"},
     overlays = {}, binds = {}, dirs = {},
     files = {{target = script.DIRECTORY .. "/start", text = scripts.start}},
-    -- What somebody put there by hand is in no package, so no signature would notice it.
-    tmpfs = {{target = "/usr/local", size = "1M"}},
+    tmpfs = {},
   }
+  -- What somebody put there by hand is in no package, so no signature would notice it.
+  if core.stat "/usr/local" then
+    options.tmpfs[1] = {target = "/usr/local", size = "1M"}
+  end
   work_mount(options, paths(layers_of(workshop.store, setting.over)), scratch)
   for _, kind in ipairs {"target", "native"} do
     local overlay = sysroot(workshop.store, setting.sysroots[kind], kind)
@@ -301,10 +304,6 @@ function M.run(workshop, node, on_output)
   write(trace, "")
   local options, scripts = M.options(workshop, node, scratch, setting, trace)
   save_scripts(workshop, node, scripts)
-  if workshop.jobs then
-    workshop.jobs:take()
-    undo:defer(function() workshop.jobs:give() end)
-  end
   local result, marks = run(options, M.path(workshop.directory, node, "log"), on_output)
   if result.ok then
     return workshop.store:freeze(scratch, {over = setting.over, name = node.name})

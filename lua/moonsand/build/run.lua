@@ -5,11 +5,15 @@ local core = require "moonsand.core"
 local execute = require "moonsand.build.execute"
 local fault = require "moonsand.fault"
 local inputs = require "moonsand.build.inputs"
+local loop = require "moonsand.loop"
 local record = require "moonsand.build.record"
 local resolve = require "moonsand.build.resolve"
+local scope = require "moonsand.scope"
 local signature = require "moonsand.build.signature"
 
 local M = {}
+
+local LOCK_PAUSE <const> = 0.2 -- seconds
 
 local function write(path, text)
   local handle, message = io.open(path, "wb")
@@ -124,6 +128,30 @@ local function take_known(build, node)
   return true
 end
 
+-- Two builds that want the same result make it once. Few names, because each leaves a file.
+local function lock_action(build, node)
+  local name = "action." .. node.action:sub(1, 3)
+  local lock = build.store:lock(name, "try")
+  while not lock do
+    loop.wait({}, LOCK_PAUSE)
+    lock = build.store:lock(name, "try")
+  end
+  return lock
+end
+
+-- Make a result; whoever waits for a job token has not started yet.
+local function make(build, node)
+  local undo <close> = scope.new()
+  if node.kind == "task" then
+    build.workshop.jobs:take()
+    undo:defer(function() build.workshop.jobs:give() end)
+  end
+  local started = core.clock()
+  build.events:send("task_started", {task = node.name, why = node.why})
+  local result, failure = attempt(build, node)
+  return result, failure, core.clock() - started
+end
+
 --- Run one node, or take its known result. A coroutine of the loop.
 ---@param build table   the builder, running
 ---@param node moonsand.build.Node
@@ -131,11 +159,9 @@ end
 function M.node(build, node)
   if node.kind == "noexec" then return finish_noexec(build, node) end
   node.action, node.action_text = signature.action(node.base, mounted(node))
+  local lock <close> = lock_action(build, node) -- luacheck: ignore 211
   if take_known(build, node) then return true end
-  local started = core.clock()
-  build.events:send("task_started", {task = node.name, why = node.why})
-  local result, failure = attempt(build, node)
-  local seconds = core.clock() - started
+  local result, failure, seconds = make(build, node)
   local log = execute.path(build.directory, node, "log")
   if not result then
     failure.outcome, failure.seconds, failure.why = "failed", seconds, node.why
