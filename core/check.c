@@ -27,7 +27,7 @@ void *keep_memory(Check *c, size_t size)
   void *memory = lua_newuserdatauv(c->L, size, 0);
 
   memset(memory, 0, size);
-  lua_rawseti(c->L, c->keep, luaL_len(c->L, c->keep) + 1);
+  lua_rawseti(c->L, c->keep, (lua_Integer)lua_rawlen(c->L, c->keep) + 1);
   return memory;
 }
 

@@ -19,6 +19,7 @@ enum { STEPS_LIMIT = 100000, STACK_SIZE = 65536 };
 
 #define INIT_KEY "moonsand.init"
 #define SELF_KEY "moonsand.self"
+#define STACK_KEY "moonsand.stack"
 
 /* The program in core/init.c, put in here by the assembler. */
 __asm__(".pushsection .rodata\n"
@@ -78,6 +79,22 @@ static int self_fd(lua_State *L)
   if (self->pidfd.fd < 0) return -1;
   lua_setfield(L, LUA_REGISTRYINDEX, SELF_KEY);
   return self->pidfd.fd;
+}
+
+/* The child's stack, made once: nobody is on it any more when spawn returns. */
+static char *child_stack(lua_State *L)
+{
+  char *stack;
+
+  if (lua_getfield(L, LUA_REGISTRYINDEX, STACK_KEY) == LUA_TUSERDATA) {
+    stack = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return stack;
+  }
+  lua_pop(L, 1);
+  stack = lua_newuserdatauv(L, STACK_SIZE, 0);
+  lua_setfield(L, LUA_REGISTRYINDEX, STACK_KEY);
+  return stack;
 }
 
 static void check_plan_step(Check *c, int plan, int i, Step *s)
@@ -153,7 +170,7 @@ static int core_spawn(lua_State *L)
   lua_settop(L, 1);
   lua_newtable(L);
   run.steps = check_plan(&c, 1, &run.count);
-  run.stack = keep_memory(&c, STACK_SIZE);
+  run.stack = child_stack(L);
   process = process_new(L);
   if ((run.init = init_fd(L)) < 0) return fail(L, "make the memfd of pid 1");
   if ((run.parent = self_fd(L)) < 0) return fail(L, "pidfd_open");
