@@ -1,6 +1,6 @@
 --- What a sandbox costs: (a) from the Lua library, (b) from bare C, (c) from bubblewrap; in turns.
 ---
----   lua5.4 bench/sandbox.lua [ROUNDS]     `make bench` sets LUA_PATH, LUA_CPATH and O
+---   lua5.4 bench/sandbox.lua [ROUNDS [WAYS [NETWORK]]]   `make bench` sets LUA_PATH, LUA_CPATH, O
 ---
 --- All three make the same namespaces and mounts, which come from the library's own plan, capture
 --- both outputs, and run /bin/true. Each round runs each of them once, beginning with another one
@@ -9,7 +9,8 @@ local core = require "moonsand.core"
 local sandbox = require "moonsand.sandbox"
 local scope = require "moonsand.scope"
 
-local rounds = math.tointeger(arg and arg[1] or 300)
+local rounds = math.tointeger(arg[1] or 300)
+local chosen = arg[2] or "abc"
 local build = os.getenv "O" or "build"
 local bwrap_path = "/usr/bin/bwrap"
 local pause = 0.002 -- seconds: the kernel takes the last sandbox apart a little later
@@ -219,32 +220,43 @@ local function measure(place, network)
   local command = {"/bin/true"}
   local floor <close> = start_floor(place, network, command)
   local ways = {
-    {"a", function() return run_library(place, network, command) end},
-    {"b", function() return floor:run "f" end},
-    {"c", function() return floor:run "p" end},
+    a = function() return run_library(place, network, command) end,
+    b = function() return floor:run "f" end,
+    c = function() return floor:run "p" end,
   }
   local times = {a = {}, b = {}, c = {}}
   for i = -4, rounds do -- the first ones warm up
-    for k = 0, #ways - 1 do
-      local way = ways[(i + k) % #ways + 1]
+    for k = 0, #chosen - 1 do
+      local at = (i + k) % #chosen + 1
+      local way = chosen:sub(at, at)
       core.poll({}, pause)
-      local seconds = way[2]()
-      if i > 0 then times[way[1]][i] = seconds end
+      local seconds = ways[way]()
+      if i > 0 then times[way][i] = seconds end
     end
   end
   return times
 end
 
-local names = {
-  a = "moonsand.sandbox", b = "floor (bare C)", c = "bubblewrap 0.8, three binds for the overlay",
+local function bwrap_version()
+  local pipe <close> = assert(io.popen(bwrap_path .. " --version"))
+  return assert(pipe:read("l"))
+end
+
+local names = {a = "moonsand.sandbox", b = "floor: bare C", c = bwrap_version() .. " (*)"}
+
+local titles = {
+  none = "user mount pid ipc uts cgroup net: the default",
+  host = "user mount pid ipc uts cgroup: network = \"host\"",
 }
 
 local function report(title, times)
-  print(title)
-  for _, way in ipairs {"a", "b", "c"} do
-    print(("  %s  %-44s %7.3f ms"):format(way, names[way], median(times[way]) * 1000))
+  print(("%-52s  median  fastest"):format(title))
+  for way in chosen:gmatch "." do
+    print(("  %s  %-45s %7.3f  %7.3f ms"):format(way, names[way], median(times[way]) * 1000,
+      math.min(table.unpack(times[way])) * 1000))
   end
-  print(("  a/b %.2f (aim 1.30)   a/c %.2f (aim 0.60)"):format(
+  if chosen ~= "abc" then return end
+  print(("  a/b %.2f (aim: 1.30)   a/c %.2f (aim: 0.60)"):format(
     median(ratios(times.a, times.b)), median(ratios(times.a, times.c))))
 end
 
@@ -253,13 +265,12 @@ local function main()
   local place = assert(core.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/moonsand-bench."))
   undo:defer(function() core.remove_tree(place) end)
   for i = 1, 3 do assert(core.mkdirs(place .. "/" .. i)) end
-  print(("a sandbox with /bin/true: medians of %d rounds in turns, uid %d"):format(
-    rounds, core.uid()))
-  for _, network in ipairs {"none", "host"} do
+  print(("a sandbox with /bin/true: %d rounds in turns, uid %d"):format(rounds, core.uid()))
+  for _, network in ipairs(arg[3] and {arg[3]} or {"none", "host"}) do
     check_views(place, network)
-    report(network == "none" and "user mount pid ipc uts cgroup net (the default)"
-      or "user mount pid ipc uts cgroup (network = \"host\")", measure(place, network))
+    report(titles[network], measure(place, network))
   end
+  print "(*) it has no overlay: three read-only binds instead; ratios: medians of each round's"
 end
 
 main()
