@@ -29,6 +29,7 @@
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -208,6 +209,8 @@ static void make_world(int root)
       TRY(mkdirat(root, at[1], 0755));
       attach(finish(context("tmpfs", at[0]), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV), root, at[1]);
       at += 2;
+    } else if (take(&at, "no_core")) {
+      TRY(setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}));
     } else if (take(&at, "overlay")) {
       at = make_overlay(root, at[0], at + 1);
     } else {

@@ -55,6 +55,14 @@ function operations.overlay(s)
   return words
 end
 
+--- What floor.c does without being told.
+local built_in = {
+  namespaces = true, ids = true, hostname = true, loopback = true, remount = true, pivot = true,
+  chdir = true, no_new_privileges = true, capabilities = true, fds = true, exec = true,
+}
+
+function operations.rlimit(s) return s.core == 0 and {"no_core"} or {} end
+
 local function append(list, words)
   table.move(words, 1, #words, #list + 1, list)
 end
@@ -68,7 +76,11 @@ local function floor_words(plan, network)
       append(words, {"mkdir", "etc"})
       has_etc = true
     end
-    if operations[step[1]] then append(words, operations[step[1]](step)) end
+    if operations[step[1]] then
+      append(words, operations[step[1]](step))
+    elseif not built_in[step[1]] then
+      print(("  (only the library does the step '%s')"):format(step[1]))
+    end
   end
   return words
 end
@@ -185,7 +197,8 @@ local view = [[
 cut -d' ' -f5,6 /proc/self/mountinfo | sort
 grep -E '^(CapEff|CapBnd|NoNewPrivs|Uid|Gid)' /proc/self/status
 echo /proc/[0-9]* | tr -s '[:space:][:digit:]' '\n' | sort -u
-pwd; hostname; cat /etc/passwd /etc/group /etc/hosts; ls -l /proc/self/fd | wc -l; env | sort]]
+pwd; hostname; cat /etc/passwd /etc/group /etc/hosts; ls -l /proc/self/fd | wc -l
+env | sort; cat /proc/self/limits]]
 
 local function check_views(place, network)
   local command = {"/bin/sh", "-c", view}
