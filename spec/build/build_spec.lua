@@ -392,6 +392,7 @@ describe("a wrong recipe", function()
     assert.matches("a:configure %-> b:populate_sysroot %-> b:install", problem.message)
     assert.matches("b:configure %-> a:populate_sysroot %-> a:install", problem.message)
     assert.matches("b/b_1.bb:1", problem.hint)
+    assert.matches("[ab]_1.bb:1$", problem.where)
   end)
 
   it("with a task that wants the network is named", function()

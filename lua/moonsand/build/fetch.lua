@@ -14,7 +14,7 @@ local EAGAIN <const> = 11 -- somebody else holds the lock
 local CURL = [[
 exec curl --fail --silent --show-error --location \
   --proto '=http,https' --proto-redir '=http,https' \
-  --connect-timeout 10 --speed-limit 1000 --speed-time 20 --max-redirs 10 \
+  --connect-timeout 5 --speed-limit 1000 --speed-time 20 --max-redirs 10 \
   --user-agent moonsand --output "/downloads/$FILE" "$URL"
 ]]
 

@@ -181,16 +181,18 @@ local function start(self, target)
   return self:node(recipe, long(task))
 end
 
+-- The place is that of a recipe's own wish, not of a class that orders the tasks of every recipe.
 local function loop_fault(path, from)
-  local lines, names = {}, {}
+  local lines, names, where = {}, {}, nil
   for i = from, #path do
     local edge = path[i]
+    if edge.kind ~= "after" then where = where or edge.where end
     names[#names + 1] = edge.from.name
     lines[#lines + 1] = ("%s needs %s (%s)"):format(edge.from.name, edge.node.name, edge.where)
   end
   names[#names + 1] = names[1]
   fault.throw("graph", "these tasks wait for each other: " .. table.concat(names, " -> "), {
-    where = path[from].where,
+    where = where or path[from].where,
     hint = table.concat(lines, "\n  ") .. "\n  take one of these dependencies out",
   })
 end
@@ -199,7 +201,7 @@ end
 local function visit(node, state, order, path)
   state[node] = "open"
   for _, edge in ipairs(node.needs) do
-    path[#path + 1] = {from = node, node = edge.node, where = edge.where}
+    path[#path + 1] = {from = node, node = edge.node, kind = edge.kind, where = edge.where}
     if state[edge.node] == "open" then
       local from = #path
       while path[from].from ~= edge.node do from = from - 1 end
