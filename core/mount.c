@@ -106,19 +106,26 @@ static int finish_context(Run *r, int fs, uint64_t attributes, const char *targe
   return mount;
 }
 
-void check_tmpfs(Check *c, Step *s)
+/* Field 'size' in decimal, as the file system takes it; "": the kernel's half of memory. */
+const char *check_size(Check *c)
 {
   lua_Integer size = check_integer(c, "size", 1, INT64_MAX / 2, 0);
-  unsigned mode = (unsigned)check_integer(c, "mode", 0, 07777, 0755);
-  char *text = keep_memory(c, 64);
+  char *text = keep_memory(c, 32);
 
-  s->target = check_target(c, "target");
-  s->attributes = check_attributes(c, false);
   lua_pushfstring(c->L, "%I", (LUAI_UACINT)size);
   strncpy(text, size > 0 ? lua_tostring(c->L, -1) : "", 31);
   lua_pop(c->L, 1);
-  s->text = text; /* size in bytes, in decimal; "": the kernel's half of memory */
-  text += 32;
+  return text;
+}
+
+void check_tmpfs(Check *c, Step *s)
+{
+  unsigned mode = (unsigned)check_integer(c, "mode", 0, 07777, 0755);
+  char *text = keep_memory(c, 32);
+
+  s->target = check_target(c, "target");
+  s->attributes = check_attributes(c, false);
+  s->text = check_size(c);
   for (int i = 4; i >= 0; i--, mode >>= 3) text[i] = (char)('0' + (mode & 7));
   s->source = text; /* mode in octal */
 }
@@ -164,6 +171,7 @@ int run_proc(Run *r, const Step *s)
 void check_dev(Check *c, Step *s)
 {
   s->target = check_target(c, "target");
+  s->text = check_size(c);
 }
 
 /* A node of the caller's /dev, as a bind: mknod is not allowed in a user namespace
@@ -205,7 +213,7 @@ static int fill_dev(Run *r, int dev)
 int run_dev(Run *r, const Step *s)
 {
   int keep, result,
-    mount = make_tmpfs(r, "", "0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, s->target);
+    mount = make_tmpfs(r, s->text, "0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, s->target);
 
   if (mount < 0) return -1;
   keep = fcntl(mount, F_DUPFD_CLOEXEC, 0);

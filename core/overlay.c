@@ -57,6 +57,8 @@ void check_overlay(Check *c, Step *s)
   for (const char **o = s->overlay.options; *o; o++) check_option(c, *o);
   if (!s->overlay.upper != !s->overlay.work) misuse(c, "upper and work go together");
   if (s->overlay.upper && s->overlay.tmpfs_upper) misuse(c, "either upper or tmpfs_upper");
+  s->text = check_size(c);
+  if (s->text[0] && !s->overlay.tmpfs_upper) misuse(c, "a size is for a tmpfs_upper only");
   s->attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   if (check_flag(c, "read_only", false)) s->attributes |= MOUNT_ATTR_RDONLY;
   s->flag = check_flag(c, "legacy", kernel_before(6, 7));
@@ -186,7 +188,7 @@ static int legacy_mount(Run *r, const Step *s)
    found by chdir. */
 static int prepare_tmpfs_upper(Run *r, const Step *s)
 {
-  Step tmpfs = {.verb = s->verb, .target = s->target, .text = "", .source = "0755",
+  Step tmpfs = {.verb = s->verb, .target = s->target, .text = s->text, .source = "0755",
                 .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
   int place;
 

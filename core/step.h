@@ -149,6 +149,7 @@ int target_place(Run *r, const char *target, bool directory, const char **name);
 void target_close(Run *r, int fd);
 
 /* mount.c */
+const char *check_size(Check *c);
 int attach(Run *r, int mount, const char *target, bool directory);
 
 /* rlimit.c */

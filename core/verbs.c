@@ -20,9 +20,10 @@ const Verb verbs[] = {
    FIELDS("target", "size", "mode", "read_only", "setuid", "devices", "executable"),
    check_tmpfs, run_tmpfs, true},
   {"proc", FIELDS("target", "read_only"), check_proc, run_proc, true},
-  {"dev", FIELDS("target"), check_dev, run_dev, true},
+  {"dev", FIELDS("target", "size"), check_dev, run_dev, true},
   {"overlay",
-   FIELDS("target", "lower", "upper", "work", "tmpfs_upper", "options", "read_only", "legacy"),
+   FIELDS("target", "lower", "upper", "work", "tmpfs_upper", "size", "options",
+          "read_only", "legacy"),
    check_overlay, run_overlay, true},
   {"remount", FIELDS("target", "read_only", "recursive"), check_remount, run_remount, true},
   /* in the current process these two are core.mkdir and core.symlink of fs.c */

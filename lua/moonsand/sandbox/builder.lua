@@ -21,8 +21,8 @@ local function set(key)
 end
 
 for _, key in ipairs {"script", "command", "root", "cwd", "network", "ids", "hostname", "umask",
-  "timeout", "grace", "stdin", "stdout", "stderr", "on_output", "session", "pty", "as_init",
-  "name"} do
+  "timeout", "grace", "idle_timeout", "limits", "stdin", "stdout", "stderr", "on_output",
+  "session", "pty", "as_init", "name"} do
   Builder[key] = set(key)
 end
 

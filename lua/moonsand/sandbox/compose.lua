@@ -3,6 +3,7 @@
 local core = require "moonsand.core"
 local defaults = require "moonsand.sandbox.defaults"
 local ids = require "moonsand.sandbox.ids"
+local limits = require "moonsand.sandbox.limits"
 local order = require "moonsand.order"
 local plan = require "moonsand.sandbox.plan"
 
@@ -93,7 +94,7 @@ local function working_directory(options)
 end
 
 local function add(steps, ...)
-  for _, step in ipairs {...} do steps[#steps + 1] = step end
+  for i = 1, select("#", ...) do steps[#steps + 1] = (select(i, ...)) end
 end
 
 local function add_root(steps, options, own, uid, gid)
@@ -110,17 +111,28 @@ local function add_root(steps, options, own, uid, gid)
   return given
 end
 
+--- What vanishes with the sandbox is in memory: its bound is the limit 'disk' where it has none.
+local function bound(steps, size)
+  for _, step in ipairs(size and steps or {}) do
+    if step[1] == "tmpfs" or step[1] == "dev" or step.tmpfs_upper then
+      step.size = step.size or size
+    end
+  end
+end
+
 --- The namespaces and everything in them: what all programs of a sandbox share.
 local function add_world(steps, options)
   local own = own_steps(options)
   local id_step, uid, gid = ids.step(options.ids)
-  add(steps, namespaces(options), id_step)
+  add(steps, namespaces(options))
+  add(steps, limits.group_step(options.limits, options.groups), id_step)
   local given = add_root(steps, options, own, uid, gid)
   for _, item in ipairs(own) do add(steps, item.step) end
   add(steps, {"hostname", name = options.hostname or defaults.hostname})
   if options.network == "none" then add(steps, {"loopback"}) end
   if not given then add(steps, {"remount", target = "/"}) end
   add(steps, {"pivot"})
+  bound(steps, limits.disk(options.limits))
 end
 
 --- What a process gives up for good.
@@ -134,6 +146,7 @@ local function add_program(steps, options, fds, term)
   add(steps, {"chdir", target = working_directory(options)})
   if options.umask then add(steps, {"umask", mode = options.umask}) end
   add_bounds(steps)
+  add(steps, (limits.resources(options.limits)))
   add(steps, {"fds", map = fds or {[0] = 0, [1] = 1, [2] = 2}})
   add(steps, {"exec", argv = argv(options), env = env, path = env.PATH,
     session = options.session ~= false, init = not options.as_init, terminal = options.pty})
@@ -169,6 +182,7 @@ end
 ---@return moonsand.sandbox.Plan
 function M.join(options, holder, fds)
   local steps = {{"namespaces", join = holder}}
+  add(steps, options.groups and limits.group_step(options.limits, options.groups))
   add_program(steps, options, fds)
   return plan.new(steps)
 end

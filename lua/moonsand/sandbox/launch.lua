@@ -2,6 +2,7 @@
 local compose = require "moonsand.sandbox.compose"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local limits = require "moonsand.sandbox.limits"
 local result = require "moonsand.sandbox.result"
 local running = require "moonsand.sandbox.running"
 local scope = require "moonsand.scope"
@@ -69,6 +70,15 @@ function M.start(options, undo, make)
   return running.new(process, io_streams, options, function() cleanup:close() end)
 end
 
+--- Put the limits of a sandbox into force; the failure when one cannot be.
+---@param options table   checked; changed
+---@param undo moonsand.Scope
+---@return moonsand.sandbox.Result? failure
+function M.limit(options, undo)
+  local why = limits.apply(options, undo)
+  return why and result.unlimited(why, options.limits[why.name])
+end
+
 --- Start the program of a sandbox that is made for it alone.
 ---@param given table   checked options
 ---@return moonsand.sandbox.Running? running
@@ -76,6 +86,8 @@ end
 function M.alone(given)
   local undo <close> = scope.new()
   local own = M.prepare(given, undo)
+  local failure = M.limit(own, undo)
+  if failure then return nil, failure end
   return M.start(own, undo, function(fds) return compose.plan(own, fds) end)
 end
 

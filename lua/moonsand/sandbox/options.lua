@@ -1,6 +1,7 @@
 --- The option table of `sandbox.new`: which keys there are, and what each may hold.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local limits = require "moonsand.sandbox.limits"
 local order = require "moonsand.order"
 
 local M = {}
@@ -42,7 +43,8 @@ local M = {}
 ---@field umask? integer
 ---@field timeout? number     seconds of wall time until TERM
 ---@field grace? number       seconds from TERM to KILL (default 5)
----@field limits? {wall?: number}   wall: the same as timeout
+---@field idle_timeout? number   seconds without output until TERM; the output must be captured
+---@field limits? moonsand.sandbox.Limits
 ---@field stdin? any          "null" (default), "inherit", a path, a handle, {text = "..."}
 ---@field stdout? any         "capture" (default), "inherit", "null", a path, a handle
 ---@field stderr? any         the same, or "stdout": merged
@@ -57,7 +59,8 @@ local kinds = {
   script = "string", command = "table", root = "string", binds = "table", overlays = "table",
   lower = "table", tmpfs = "table", dirs = "table", symlinks = "table", files = "table",
   env = "table", cwd = "string", network = {"string", "boolean"}, ids = "string",
-  hostname = "string", umask = "number", timeout = "number", grace = "number", limits = "table",
+  hostname = "string", umask = "number", timeout = "number", grace = "number",
+  idle_timeout = "number", limits = "table",
   stdin = {"string", "userdata", "table"}, stdout = {"string", "userdata"},
   stderr = {"string", "userdata"}, on_output = "function", session = "boolean",
   pty = "boolean", as_init = "boolean", name = "string",
@@ -221,6 +224,22 @@ local function check_terminal(options)
   if options.session == false then wrong("'pty' needs a session of its own") end
 end
 
+--- Silence can only be told from output that passes through here.
+local function check_idle(options)
+  if not options.idle_timeout then return end
+  if options.idle_timeout <= 0 then wrong("'idle_timeout' must be above 0") end
+  for _, name in ipairs {"stdout", "stderr"} do
+    local value = options[name] or "capture"
+    if value ~= "capture" and value ~= "null" and not (name == "stderr" and value == "stdout") then
+      wrong(("'idle_timeout' needs captured output, and '%s' does not pass through here"):format(
+        name), "leave it out, or say \"capture\" or \"null\"; 'on_output' sees it as it comes")
+    end
+  end
+  if options.stdout == "null" and (options.stderr == "null" or options.stderr == "stdout") then
+    wrong("'idle_timeout' needs captured output, and all of it goes to \"null\"")
+  end
+end
+
 local function check_environment(env)
   for name, value in order.sorted(env) do
     check_kind("a name in 'env'", name, "string")
@@ -240,6 +259,7 @@ function M.check(given)
   check_choices(given)
   check_program(given)
   check_terminal(given)
+  check_idle(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end
   for _, list in ipairs(lists) do
@@ -255,10 +275,8 @@ function M.check(given)
     finish.overlays(own, "lower")
     table.insert(options.overlays, 1, own)
   end
-  if options.limits then
-    check_keys("limits", options.limits, {wall = "number"})
-    options.timeout = options.timeout or options.limits.wall
-  end
+  options.limits = limits.check(options.limits or {})
+  options.timeout = options.timeout or options.limits.wall and options.limits.wall.value
   options.env = options.env or {}
   check_environment(options.env)
   options.network = options.network == true and "host" or options.network or "none"
@@ -270,8 +288,8 @@ end
 --- The keys of one program; the others are the sandbox's own.
 local program_keys = {
   script = true, command = true, env = true, cwd = true, umask = true, timeout = true,
-  grace = true, stdin = true, stdout = true, stderr = true, on_output = true, session = true,
-  pty = true, name = true,
+  grace = true, idle_timeout = true, stdin = true, stdout = true, stderr = true,
+  on_output = true, session = true, pty = true, name = true,
 }
 
 local function extended(base, more)

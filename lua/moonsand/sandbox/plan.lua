@@ -44,6 +44,21 @@ function describe.namespaces(s)
   return s.join and ("of %s"):format(s.join) or table.concat(s, " ", 2)
 end
 
+function describe.cgroup(s) return table.concat(s, " ", 2) end
+
+local function limit_text(limit)
+  if type(limit) ~= "table" then return tostring(limit) end
+  return limit[1] == limit[2] and tostring(limit[1]) or ("%s:%s"):format(limit[1], limit[2])
+end
+
+function describe.rlimit(s)
+  local parts = {}
+  for name, limit in order.sorted(s) do
+    if name ~= 1 then parts[#parts + 1] = ("%s=%s"):format(name, limit_text(limit)) end
+  end
+  return table.concat(parts, " ")
+end
+
 function describe.ids(s) return ("uid %s  gid %s"):format(map_text(s.uid), map_text(s.gid)) end
 
 function describe.bind(s)

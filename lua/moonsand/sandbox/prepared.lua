@@ -25,12 +25,18 @@ function M.new(sandbox)
     undo:close()
     error(own, 0)
   end
+  local failure = launch.limit(own, undo)
+  if failure then
+    undo:close()
+    return nil, failure
+  end
   local holder, message, errno, details = core.spawn(compose.hold(own))
   if not holder then
     undo:close()
     return nil, result.failed(message, errno, details)
   end
-  return setmetatable({sandbox = sandbox, holder = holder, undo = undo}, Prepared)
+  return setmetatable({sandbox = sandbox, holder = holder, undo = undo, groups = own.groups,
+    not_enforced = own.not_enforced}, Prepared)
 end
 
 --- Start a program inside and return at once.
@@ -39,6 +45,8 @@ end
 ---@return moonsand.sandbox.Result? failure
 function Prepared:start(program)
   local own = options.program(self.sandbox.given, program)
+  own.groups, own.not_enforced, own.joined = self.groups, self.not_enforced, true
+  if self.groups then self.groups:mark() end
   local undo <close> = scope.new()
   return launch.start(own, undo, function(fds) return compose.join(own, self.holder, fds) end)
 end

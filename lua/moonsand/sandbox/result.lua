@@ -1,17 +1,21 @@
 --- One record of how a run ended.
+local limits = require "moonsand.sandbox.limits"
+
 local M = {}
 
 ---@class moonsand.sandbox.Result
 ---@field ok boolean            the program ran and exited with 0
----@field outcome "exit"|"signal"|"timeout"|"setup_failed"|"exec_failed"
+---@field outcome "exit"|"signal"|"timeout"|"oom"|"setup_failed"|"exec_failed"
 ---@field exit_code? integer    of the program
 ---@field signal? string        "KILL", "SEGV", ...
 ---@field timed_out boolean
+---@field timed_out_by? "wall"|"idle"
+---@field limits_hit string[]   names of limits, and "wall" or "idle"
+---@field not_enforced moonsand.sandbox.Unmet[]   what was asked for with best effort, in vain
 ---@field stdout string         what was captured
 ---@field stderr string
 ---@field wall number           seconds
----@field usage? {user: number, system: number, max_rss: integer}   seconds, bytes; all processes
----  inside
+---@field usage? moonsand.sandbox.Usage
 ---@field leftovers? integer processes that were still there when the program ended, and were killed
 ---@field step? integer         setup_failed, exec_failed: number of the step in the plan
 ---@field verb? string          and its verb
@@ -19,6 +23,17 @@ local M = {}
 ---@field errno? integer
 ---@field message? string
 ---@field log? string           the kernel's own text
+---@field hint? string          what to do about it
+
+---@class moonsand.sandbox.Usage   of all processes inside
+---@field user number             seconds of cpu time
+---@field system number
+---@field max_rss integer         bytes, of the largest process
+---@field memory_peak? integer    bytes; this and the next with a limit of that kind
+---@field pids_peak? integer
+---@field cpu_throttled? number   seconds
+---@field io_read? integer        bytes
+---@field io_written? integer
 local Result = {__name = "moonsand.sandbox.Result"}
 Result.__index = Result
 
@@ -49,7 +64,14 @@ end
 --- One line for a person.
 function Result:__tostring()
   if self.message then return self.message end
-  if self.timed_out then return ("timed out after %.1fs"):format(self.wall) end
+  if self.timed_out then
+    local text = self.timed_out_by == "idle" and "no output for too long: stopped" or "timed out"
+    return ("%s after %.1fs"):format(text, self.wall)
+  end
+  if self.outcome == "oom" then
+    local peak = self.usage and self.usage.memory_peak
+    return "out of memory" .. (peak and ", at " .. limits.text(peak) or "")
+  end
   if self.signal then return "killed by signal " .. self.signal end
   return ("exit %d"):format(self.exit_code)
 end
@@ -64,20 +86,41 @@ function M.failed(message, errno, details)
   local exec = details.verb == "exec" and details.call == "exec"
   return setmetatable({
     ok = false, outcome = exec and "exec_failed" or "setup_failed", timed_out = false,
+    limits_hit = {}, not_enforced = {},
     stdout = "", stderr = "", wall = 0, message = message, errno = errno, step = details.step,
     verb = details.verb, path = details.path, log = details.log,
   }, Result)
 end
 
+--- A limit that cannot be applied.
+---@param why moonsand.sandbox.WhyNot
+---@param limit moonsand.sandbox.Limit
+---@return moonsand.sandbox.Result
+function M.unlimited(why, limit)
+  local message = ("limit %s=%s cannot be applied: %s"):format(why.name, limit.value, why.what)
+  local self = M.failed(message, why.errno, {verb = "limit", path = why.path})
+  self.hint = ("%s; or 'best_effort' for this limit: a run without it"):format(why.fix)
+  return self
+end
+
+local function outcome_of(ended, fields)
+  if fields.timed_out then return "timeout" end
+  if fields.oom then return "oom" end
+  return ended.signal and "signal" or "exit"
+end
+
 --- How the program ended.
 ---@param ended table       from process:wait()
----@param fields table      stdout, stderr, wall, timed_out
+---@param fields table      stdout, stderr, wall, timed_out ("wall" or "idle"), oom, limits_hit,
+---  not_enforced
 ---@return moonsand.sandbox.Result
 function M.ended(ended, fields)
-  local outcome = fields.timed_out and "timeout" or ended.signal and "signal" or "exit"
+  local outcome = outcome_of(ended, fields)
   return setmetatable({
     ok = outcome == "exit" and ended.exit_code == 0, outcome = outcome,
-    exit_code = ended.exit_code, signal = ended.signal, timed_out = fields.timed_out,
+    exit_code = ended.exit_code, signal = ended.signal,
+    timed_out = fields.timed_out ~= nil, timed_out_by = fields.timed_out,
+    limits_hit = fields.limits_hit or {}, not_enforced = fields.not_enforced or {},
     stdout = fields.stdout, stderr = fields.stderr, wall = fields.wall, usage = ended.usage,
     leftovers = ended.leftovers,
   }, Result)

@@ -1,6 +1,7 @@
 --- A sandbox that runs: reads its output, watches the clock, and makes the result when it ends.
 local core = require "moonsand.core"
 local defaults = require "moonsand.sandbox.defaults"
+local limits = require "moonsand.sandbox.limits"
 local loop = require "moonsand.loop"
 local result = require "moonsand.sandbox.result"
 local terminal = require "moonsand.sandbox.terminal"
@@ -22,8 +23,9 @@ function M.new(process, streams, options, cleanup)
   local source = streams.source
   return setmetatable({
     process = process, streams = streams, options = options, cleanup = cleanup,
-    started = core.clock(), parts = {stdout = {}, stderr = {}}, timed_out = false,
+    started = core.clock(), parts = {stdout = {}, stderr = {}},
     term_at = options.timeout and core.clock() + options.timeout,
+    idle_at = options.idle_timeout and core.clock() + options.idle_timeout,
     keys = source and terminal.keys(source, streams.master),
   }, Running)
 end
@@ -34,7 +36,48 @@ end
 ---@return string? message
 ---@return integer? errno
 function Running:kill(signal)
-  return self.process:kill(signal)
+  local ok, err, errno = self.process:kill(signal)
+  local groups = self.options.groups
+  if signal == "KILL" and groups and groups.frozen then groups:freeze(false) end
+  return ok, err, errno
+end
+
+--- Stop everything inside; the clocks of its timeouts stand still meanwhile. A control group does
+--- it unnoticed; else pid 1 sends STOP to all.
+---@return boolean? ok
+---@return string? message
+---@return integer? errno
+function Running:stop()
+  if self.stopped_at then return true end
+  local ok, err, errno = self:pause(true)
+  if ok then self.stopped_at = core.clock() end
+  return ok, err, errno
+end
+
+--- Let everything inside go on.
+---@return boolean? ok
+---@return string? message
+---@return integer? errno
+function Running:continue()
+  if not self.stopped_at then return true end
+  local ok, err, errno = self:pause(false)
+  if not ok then return nil, err, errno end
+  local pause = core.clock() - self.stopped_at
+  self.stopped_at = nil
+  for _, clock in ipairs {"term_at", "idle_at", "kill_at"} do
+    self[clock] = self[clock] and self[clock] + pause
+  end
+  return true
+end
+
+function Running:pause(on)
+  local groups = self.options.groups
+  if groups and groups.by_role.whole and not self.options.joined then return groups:freeze(on) end
+  if self.options.as_init then
+    return nil, "a program that is pid 1 itself can only be stopped by a control group"
+  end
+  if on then return self.process:stop() end
+  return self.process:continue()
 end
 
 --- Nothing more comes from a pipe.
@@ -48,6 +91,9 @@ end
 function Running:take(i)
   local pipe = self.streams.pipes[i]
   local bytes, err, errno = pipe.handle:read(65536)
+  if self.idle_at and bytes and bytes ~= "" then
+    self.idle_at = core.clock() + self.options.idle_timeout
+  end
   if bytes == "" or terminal.is_end(errno) then
     self:drop(i)
   elseif errno == terminal.would_block then
@@ -70,22 +116,33 @@ function Running:drain()
   end
 end
 
+--- Is it time to end the program, and for which reason?
+function Running:overdue(now)
+  if self.kill_at then return nil end
+  if self.term_at and now >= self.term_at then return "wall" end
+  return self.idle_at and now >= self.idle_at and "idle" or nil
+end
+
 --- TERM at the deadline, KILL a grace later.
 function Running:check_time()
+  if self.stopped_at then return end
   local now = core.clock()
+  local overdue = self:overdue(now)
   if self.kill_at and now >= self.kill_at then
     self.process:kill("KILL")
     self.kill_at = nil
-  elseif self.term_at and now >= self.term_at then
-    self.timed_out = true
+  elseif overdue then
+    self.timed_out = overdue
     self.process:kill("TERM")
     self.kill_at = now + (self.options.grace or defaults.grace)
-    self.term_at = nil
+    self.term_at, self.idle_at = nil, nil
   end
 end
 
 function Running:time_left()
+  if self.stopped_at then return nil end
   local at = self.kill_at or self.term_at
+  if self.idle_at and (not at or self.idle_at < at) then at = self.idle_at end
   return at and math.max(0, at - core.clock())
 end
 
@@ -121,9 +178,11 @@ function Running:wait(watches)
   local ended
   repeat ended = self:step(watches or {}) until ended
   self:drain()
+  local verdict = limits.judge(self.options, ended, self.timed_out)
   local final = result.ended(ended, {
     stdout = table.concat(self.parts.stdout), stderr = table.concat(self.parts.stderr),
-    wall = core.clock() - self.started, timed_out = self.timed_out,
+    wall = core.clock() - self.started, timed_out = self.timed_out, oom = verdict.oom,
+    limits_hit = verdict.limits_hit, not_enforced = self.options.not_enforced,
   })
   self:close()
   return final
@@ -137,6 +196,7 @@ end
 
 --- Kill what still runs, and let go of everything.
 function Running:close()
+  if self.stopped_at then self:kill("KILL") end -- what a version 1 freezer holds does not die
   self.process:close()
   self.streams:close()
   if self.cleanup then
