@@ -207,7 +207,8 @@ local function check_log(expected, actual)
     lines[i] = line:gsub("^WARNING: ", ""):gsub("@ROOT@", root)
   end
   if table.concat(lines, "\n") ~= table.concat(actual, "\n") then
-    return "warnings are " .. table.concat(actual, "\n")
+    return ("warnings are\n%s\nexpected\n%s"):format(table.concat(actual, "\n"),
+      table.concat(lines, "\n"))
   end
 end
 

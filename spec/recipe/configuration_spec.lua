@@ -169,6 +169,8 @@ describe("reading a recipe", function()
 
   it("refuses what is not there or needs Python, each with its place and a hint", function()
     refused({["a.bb"] = "\nrequire b.inc\n"}, "a.bb:2", "Could not include required file b.inc")
+    refused({["a.bb"] = "include b.txt\n"}, "a.bb:1", "not a BitBake file")
+    refused({["a.bb"] = "\ndo_x() {\n"}, "a.bb:2", "never closed")
     refused({["a.bb"] = "inherit b\n"}, "a.bb:1", "Could not inherit file classes/b.bbclass")
     refused({["a.bb"] = "require b.inc\n", ["b.inc"] = "\nx\n"}, "b.inc:2", "unparsed line")
     refused({["a.bb"] = "require a.bb\n"}, "a.bb:1", "again and again")

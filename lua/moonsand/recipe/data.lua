@@ -571,7 +571,7 @@ local keywords = {[":append"] = "append", [":prepend"] = "prepend", [":remove"] 
 
 -- base, operation, condition of a name such as `A:append:foo`; nil when it holds none.
 local function operation(name)
-  local at = find(name, ":", 1, true)
+  local at = not find(name, "\n", 1, true) and find(name, ":", 1, true)
   while at do
     for keyword, key in next, keywords do
       if sub(name, at, at + #keyword - 1) == keyword then
@@ -903,7 +903,5 @@ function Data:flag_place(name, flag)
   end
   return self:place(name)
 end
-
-Data.operation = operation
 
 return M

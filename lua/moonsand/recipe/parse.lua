@@ -40,6 +40,16 @@ local function place(statement)
   return ("%s:%d"):format(statement.file, statement.line)
 end
 
+-- What the scanner warned about is said once, as the file is scanned.
+local function statements_to_run(reader, path, extension)
+  local known = reader.statements[path]
+  local list = statements_of(reader, path)
+  if not (known and (extension == "inc" or extension == "bbclass")) then return list, 1 end
+  local from = 1
+  while list[from] and list[from].kind == "warning" do from = from + 1 end
+  return list, from
+end
+
 local handlers = {}
 
 -- The value that the immediate operators work on.
@@ -61,6 +71,11 @@ local combine = {
   [".="] = function(old, text) return (old or "") .. text end,
   ["=."] = function(old, text) return text .. (old or "") end,
 }
+
+local function pending(name)
+  return name:find(":append", 1, true) or name:find(":prepend", 1, true) or
+    name:find(":remove", 1, true)
+end
 
 local discouraged = {["+="] = true, ["=+"] = true, [".="] = true, ["=."] = true}
 
@@ -85,7 +100,7 @@ function handlers.set(_, d, statement)
   else
     value = combine[operator](current(d, name, flag), statement.text)
   end
-  if discouraged[operator] and name:find(":", 1, true) and d.operation(name) then
+  if discouraged[operator] and name:find(":[apr][pre][pem]") and pending(name) then
     d:warn(("%s %s is not a recommended operator combination, please replace it."):format(name,
       operator))
   end
@@ -151,18 +166,30 @@ local function read_included(reader, d, path, statement)
   M.read(reader, d, path, statement)
 end
 
--- include and require: beside the file that says so, then along BBPATH.
-local function include(reader, d, statement, required)
-  for name in d:expand(statement.text):gmatch("%S+") do
+-- Included files end in one of these; the rest is refused even when it is not there.
+local includable = {bb = true, bbclass = true, inc = true, conf = true}
+
+local function refuse_file(path, statement)
+  fault.throw("recipe", ("'%s' is not a BitBake file"):format(path), {
+    where = statement and place(statement) or path, reason = "parse",
+    hint = "file names end in .bb, .bbclass, .inc, .conf or .bbappend",
+  })
+end
+
+local function locate_included(reader, d, name, statement)
+  if name:sub(1, 1) == "/" then return reader.disk.kind(name) == "file" and name or nil end
+  local directories = find.split(d:get("BBPATH"))
+  table.insert(directories, 1, find.directory(statement.file))
+  return M.locate(reader, d, directories, name)
+end
+
+-- include and require: beside the file that says so, then along BBPATH. A file does not include
+-- itself by its full name.
+local function include(reader, d, statement, text, required)
+  for name in d:expand(text):gmatch("%S+") do
     if name ~= statement.file then
-      local path
-      if name:sub(1, 1) == "/" then
-        path = reader.disk.kind(name) == "file" and name or nil
-      else
-        local directories = find.split(d:get("BBPATH"))
-        table.insert(directories, 1, find.directory(statement.file))
-        path = M.locate(reader, d, directories, name)
-      end
+      local path = locate_included(reader, d, name, statement)
+      if not includable[name:match("[^/]%.(%w+)$")] then refuse_file(name, statement) end
       if path then
         read_included(reader, d, path, statement)
       elseif required then
@@ -191,19 +218,17 @@ function M.locate(reader, d, directories, name)
 end
 
 function handlers.include(reader, d, statement)
-  include(reader, d, statement, false)
+  include(reader, d, statement, statement.text, false)
 end
 
 function handlers.require(reader, d, statement)
-  include(reader, d, statement, true)
+  include(reader, d, statement, statement.text, true)
 end
 
 function handlers.include_all(reader, d, statement)
-  for name in d:expand(statement.text):gmatch("%S+") do
-    for _, directory in ipairs(find.split(d:get("BBPATH"))) do
-      local path = M.locate(reader, d, {directory}, name)
-      if path then read_included(reader, d, path, statement) end
-    end
+  local text = d:expand(statement.text)
+  for _, directory in ipairs(find.split(d:get("BBPATH"))) do
+    include(reader, d, statement, find.clean(directory .. "/" .. text), false)
   end
 end
 
@@ -280,10 +305,7 @@ function M.read(reader, d, path, statement)
   local extension = path:match("%.(%w+)$")
   if not (extension == "bb" or extension == "bbclass" or extension == "inc" or
     extension == "conf" or extension == "bbappend") then
-    fault.throw("recipe", ("'%s' is not a BitBake file"):format(path), {
-      where = statement and place(statement) or path, reason = "parse",
-      hint = "file names end in .bb, .bbclass, .inc, .conf or .bbappend",
-    })
+    refuse_file(path, statement)
   end
   if reader.depth >= deepest then
     fault.throw("recipe", ("'%s' is included again and again"):format(path), {
@@ -293,11 +315,11 @@ function M.read(reader, d, path, statement)
   end
   local file = d:plain("FILE")
   local moves = extension ~= "bbclass" and file ~= path
-  local list = statements_of(reader, path)
+  local list, from = statements_to_run(reader, path, extension)
   d.files[path] = true
   reader.depth = reader.depth + 1
   if moves then d:put("FILE", path) end
-  local ok, problem = pcall(M.run, reader, d, list)
+  local ok, problem = pcall(M.run, reader, d, list, from)
   reader.depth = reader.depth - 1
   if not ok then
     if fault.is(problem) and not problem.where and problem.reason ~= "skip" then
@@ -312,8 +334,9 @@ end
 ---@param reader moonsand.recipe.Reader
 ---@param d moonsand.recipe.Data
 ---@param list moonsand.recipe.Statement[]
-function M.run(reader, d, list)
-  for i = 1, #list do
+---@param from? integer   the first one to run
+function M.run(reader, d, list, from)
+  for i = from or 1, #list do
     local statement = list[i]
     reader.statement = statement
     handlers[statement.kind](reader, d, statement)

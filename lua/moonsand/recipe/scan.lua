@@ -103,7 +103,9 @@ local function scan_assignment(line, file, number, out)
       "put the variable's name before the operator")
   end
   if not (before and after) then
-    out[#out + 1] = {
+    local warnings = out.warnings or {}
+    out.warnings = warnings
+    warnings[#warnings + 1] = {
       kind = "warning", file = file, line = number,
       text = ("%s:%d has a lack of whitespace around the assignment: '%s'"):format(file, number,
         line),
@@ -176,28 +178,39 @@ function M.advice(line)
     "(include, require, inherit, addtask, ...)"
 end
 
--- "T… before X… after Y…" in any order; the words are looked at when the statement is evaluated.
+-- The pieces of a text between the separators, which are plain text.
+local function pieces(text, separator)
+  local list, at = {}, 1
+  while true do
+    local first, last = find(text, separator, at, true)
+    list[#list + 1] = sub(text, at, (first or #text + 1) - 1)
+    if not first then return list end
+    at = last + 1
+  end
+end
+
+-- What follows `word` in "T... before X... after Y...", up to the other word. When the two words
+-- take turns, BitBake glues the last name of one turn to the first of the next; so do we.
+local function following(text, word, other)
+  local all = {}
+  for _, part in ipairs(pieces(text, other)) do
+    local list = pieces(part, word)
+    all[#all + 1] = table.concat(list, " ", 2)
+  end
+  return table.concat(all)
+end
+
 local function scan_addtask(line, text, file, number)
   local bad = match(line, "%S*:append_%S*") or match(line, "%S*:prepend_%S*") or
     match(line, "%S*:remove_%S*")
   if bad then
     refuse(("task name '%s' contains a keyword"):format(bad), file, number, "rename the task")
   end
-  local before, after, list = {}, {}, {}
-  local into = list
-  local at = 1
-  while true do
-    local first, last, word = find(text, " (%l+) ", at)
-    while first and word ~= "before" and word ~= "after" do
-      first, last, word = find(text, " (%l+) ", last)
-    end
-    into[#into + 1] = sub(text, at, (first or #text + 1) - 1)
-    if not first then break end
-    into = word == "before" and before or after
-    at = last + 1
-  end
-  return {kind = "addtask", name = list[1], after = table.concat(after, " "),
-    before = table.concat(before, " "), file = file, line = number}
+  return {
+    kind = "addtask", name = pieces(pieces(text, " before ")[1], " after ")[1],
+    after = following(text, " after ", " before "), before = following(text, " before ", " after "),
+    file = file, line = number,
+  }
 end
 
 -- Statements of the recipe reader, by their first word; each returns a record.
@@ -248,13 +261,15 @@ local function body_of(text, at, file, number)
     return "", 0, last + 1
   end
   if not first then
+    local hint = ("close the function of line %d with a '}' alone in the first column"):format(
+      number)
+    if at > #text then refuse("a function that is never closed", file, number, hint) end
     local rest = gsub(sub(text, at), "[^%S\n]+\n", "\n")
     local lines = {}
     for each in rest:gmatch("[^\n]+") do lines[#lines + 1] = each end
     local end_line = number + count_lines(sub(text, at)) + (byte(text, -1) == 10 and 1 or 2)
     refuse(("Unparsed lines from unclosed function %s: ['%s']"):format(file,
-      table.concat(lines, "', '")), file, end_line,
-      ("close the function of line %d with a '}' alone in the first column"):format(number))
+      table.concat(lines, "', '")), file, end_line, hint)
   end
   local body = sub(text, at, first)
   if find(body, "[^%S\n]\n") then body = gsub(body, "[^%S\n]+\n", "\n") end
@@ -377,7 +392,10 @@ function M.scan(text, file)
       end
     end
   end
-  return state.out
+  local out, warnings = state.out, state.out.warnings
+  if not warnings then return out end
+  out.warnings = nil -- they come before anything happens
+  return table.move(out, 1, #out, #warnings + 1, warnings)
 end
 
 return M
