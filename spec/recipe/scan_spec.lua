@@ -64,10 +64,14 @@ describe("the scanner", function()
   end)
 
   it("cuts addtask at before and after", function()
-    local statement = one("addtask a b after c before d e after f # words\n")
+    local statement = one("addtask a b after c after f before d e # words\n")
     assert.are.equal("a b", statement.name)
-    assert.are.equal("c f ", statement.after)
-    assert.are.equal("d e", statement.before)
+    assert.are.equal("c f", statement.after)
+    assert.are.equal("d e ", statement.before)
+  end)
+
+  it("glues the lists of before and after that take turns, as BitBake does", function()
+    assert.are.equal("bd", one("addtask a after b before c after d\n").after)
   end)
 
   it("names the class that exports functions", function()
