@@ -25,6 +25,7 @@ dependencies = {
 
 external_dependencies = {
   CAP = {header = "sys/capability.h", library = "cap"},
+  SECCOMP = {header = "seccomp.h", library = "seccomp"},
   CRYPTO = {header = "openssl/evp.h", library = "crypto"},
 }
 

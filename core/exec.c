@@ -211,6 +211,7 @@ int exec_program(Run *r, const Step *s)
     if (apply_rlimits(r, r->rlimits) < 0) return -1;
     r->report->step = (int)(s - r->steps);
   }
+  if (apply_filters(r) < 0) return -1;
   search_and_execute(s);
   return stop(r, "exec", s->exec.argv[0]);
 }

@@ -74,6 +74,10 @@ struct Step {
       int into; /* -1: none */
     } cgroup;
     struct {
+      const struct sock_filter *program;
+      size_t size; /* in instructions */
+    } filter;
+    struct {
       const char **argv, **env, *path;
       bool session, init, terminal;
     } exec;
@@ -93,6 +97,7 @@ struct Run {
   const Step *steps;
   size_t count;
   const Step *fds, *rlimits, *cgroup;
+  bool filters; /* there are steps seccomp: they take effect at exec */
   bool own_groups; /* a namespace of control groups is made once the child is in them */
   bool joined; /* in the namespaces of a sandbox that is there already */
   bool direct; /* one step in the current process: no child, no new world */
@@ -155,6 +160,10 @@ int attach(Run *r, int mount, const char *target, bool directory);
 /* rlimit.c */
 int apply_rlimits(Run *r, const Step *s);
 
+/* filter.c */
+int apply_filter(Run *r, const Step *s);
+int apply_filters(Run *r);
+
 /* verbs.c */
 const Verb *verb_find(const char *name);
 extern const Verb verbs[];
@@ -184,6 +193,7 @@ DECLARE_VERB(chdir);
 DECLARE_VERB(umask);
 DECLARE_VERB(capabilities);
 DECLARE_VERB(no_new_privileges);
+DECLARE_VERB(seccomp);
 DECLARE_VERB(cgroup);
 DECLARE_VERB(rlimit);
 DECLARE_VERB(fds);

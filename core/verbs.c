@@ -42,6 +42,8 @@ const Verb verbs[] = {
    FIELDS("as", "core", "cpu", "data", "fsize", "memlock", "msgqueue", "nice", "nofile", "nproc",
           "rss", "rtprio", "sigpending", "stack"),
    check_rlimit, run_rlimit, true},
+  {"seccomp", FIELDS("program", "name", "default", "unknown", "rules"), check_seccomp, run_seccomp,
+   true},
   {"fds", FIELDS("map"), check_fds, run_fds, false},
   {"exec", FIELDS("argv", "env", "path", "session", "init", "terminal"), check_exec, run_exec, false},
   {"hold", NO_FIELDS, check_hold, run_hold, false},
