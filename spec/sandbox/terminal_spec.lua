@@ -25,7 +25,8 @@ describe("a sandbox with a terminal", function()
   it("turns ctrl-C into an interrupt of the program", function()
     local keys, typist <close> = core.pipe()
     local shown = ""
-    local r = run {script = "trap 'echo int; exit 3' INT; echo up; sleep 100", timeout = 20,
+    local r = run {script = "trap 'echo int; exit 3' INT; echo up; while :; do sleep 0.05; done",
+      timeout = 20,
       stdin = keys, on_output = function(_, bytes)
         shown = shown .. bytes
         if bytes:find("up", 1, true) then typist:write("\3") end

@@ -55,6 +55,18 @@ describe("nothing of the caller", function()
     assert.are.equal("SigIgn:\t0000000000000000\n", host.drain(reader))
     assert(process)
   end)
+
+  it("is ignored inside, a real-time signal neither", function()
+    local reader <close>, writer = core.pipe()
+    local process <close> = host.start({"perl", "-e",
+      '$SIG{RTMIN} = "IGNORE"; $SIG{RTMAX} = "IGNORE"; exec @ARGV', "lua5.4", "-e",
+      [[io.write(require("moonsand.sandbox").new({
+        script = "grep SigIgn /proc/self/status"}):run().stdout)]]},
+      {[0] = 0, [1] = writer, [2] = 2})
+    writer:close()
+    assert.are.equal("SigIgn:\t0000000000000000\n", host.drain(reader))
+    assert(process)
+  end)
 end)
 
 describe("nothing of a sandbox", function()
