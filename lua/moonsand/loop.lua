@@ -99,7 +99,8 @@ local function gather(tasks)
   local list, from, deadline = {}, {}, nil
   for _, task in ipairs(tasks) do
     if task.woken then deadline = 0 end
-    if task.deadline and (not deadline or task.deadline < deadline) then deadline = task.deadline end
+    local own = task.deadline
+    if own and (not deadline or own < deadline) then deadline = own end
     for i, entry in ipairs(task.list) do
       list[#list + 1] = entry
       from[#list] = {task = task, index = i}

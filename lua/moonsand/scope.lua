@@ -16,7 +16,8 @@ function Scope:release()
   for i = #self, 1, -1 do self[i] = nil end
 end
 
---- Run the undo steps. A failing step does not stop the others; the first error is thrown at the end.
+--- Run the undo steps. A failing step does not stop the others; the first error is thrown at the
+--- end.
 function Scope:close()
   local failed, problem = false, nil
   for i = #self, 1, -1 do
