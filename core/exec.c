@@ -258,6 +258,15 @@ static int become_init(Run *r, int program)
   return stop(r, "execveat(moonsand-init)", NULL);
 }
 
+/* As long as this process shares the caller's memory, no program inside may attach to it
+   (CVE-2016-8659 class): the kernel asks for privileges outside of the sandbox then (ptrace(2),
+   PR_SET_DUMPABLE). spawn_child takes it back. */
+int hide_memory(Run *r)
+{
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) return stop(r, "prctl(SET_DUMPABLE)", NULL);
+  return 0;
+}
+
 /* The program starts as a child that shares our memory until it executes, so its failure is in
    the report. */
 int run_exec(Run *r, const Step *s)
@@ -272,6 +281,7 @@ int run_exec(Run *r, const Step *s)
   long pid;
 
   if (!s->exec.init) return exec_program(r, s);
+  if (hide_memory(r) < 0) return -1;
   pid = clone3_call(&args, program_main, &program);
   if (pid < 0) {
     errno = (int)-pid;

@@ -67,6 +67,7 @@ int run_namespaces(Run *r, const Step *s)
   if (s->flag) {
     /* one call for all of them, the user namespace first (setns(2), pidfds since Linux 5.8) */
     r->joined = true;
+    if (hide_memory(r) < 0) return -1;
     return setns(s->fd, (int)s->number) < 0 ? stop(r, "setns", NULL) : 0;
   }
   if (!r->direct) return 0;

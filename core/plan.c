@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "spawn.h"
@@ -34,6 +35,8 @@ static int write_init(int fd)
   size_t size = (size_t)(moonsand_init_end - moonsand_init_start);
 
   if (write(fd, moonsand_init_start, size) != (ssize_t)size) return -1;
+  /* who cannot read a program cannot attach to it, from its first instruction on (execve(2)) */
+  if (fchmod(fd, 0111) < 0) return -1;
   return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 }
 

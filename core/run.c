@@ -188,7 +188,7 @@ int spawn_child(Run *r, Process *p, uint64_t namespaces, const Step *ranges)
   };
   Report *own = r->report, *shared = NULL;
   sigset_t all, before;
-  int result = 0, err;
+  int result = 0, err, dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 
   if (r->cgroup && r->cgroup->cgroup.into >= 0) {
     args.flags |= CLONE_INTO_CGROUP;
@@ -208,6 +208,7 @@ int spawn_child(Run *r, Process *p, uint64_t namespaces, const Step *ranges)
     if (pid < 0) errno = (int)-pid, result = -1;
   }
   err = errno;
+  if (dumpable == 1) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* see hide_memory */
   sigprocmask(SIG_SETMASK, &before, NULL);
   if (shared) {
     *own = *shared;
