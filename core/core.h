@@ -22,6 +22,7 @@ void open_verbs(lua_State *L);
 void open_tty(lua_State *L);
 void open_syscalls(lua_State *L);
 void open_filter(lua_State *L);
+void open_landlock(lua_State *L);
 void open_rlimits(lua_State *L);
 
 /* fail.c: the world's refusal. Returns nil, "what: why", errno; errno is saved before Lua is called. */

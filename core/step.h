@@ -30,6 +30,8 @@ typedef struct ResourceLimit {
   struct rlimit limit;
 } ResourceLimit;
 
+enum { LANDLOCK_SETS = 6 };
+
 typedef struct Step Step;
 typedef struct Run Run;
 typedef struct Check Check;
@@ -77,6 +79,12 @@ struct Step {
       const struct sock_filter *program;
       size_t size; /* in instructions */
     } filter;
+    struct {
+      const char **paths[LANDLOCK_SETS]; /* NULL: this set is not given */
+      const uint16_t *bind, *connect;
+      size_t binds, connects;
+      uint64_t ports;
+    } landlock;
     struct {
       const char **argv, **env, *path;
       bool session, init, terminal;
@@ -193,6 +201,7 @@ DECLARE_VERB(chdir);
 DECLARE_VERB(umask);
 DECLARE_VERB(capabilities);
 DECLARE_VERB(no_new_privileges);
+DECLARE_VERB(landlock);
 DECLARE_VERB(seccomp);
 DECLARE_VERB(cgroup);
 DECLARE_VERB(rlimit);

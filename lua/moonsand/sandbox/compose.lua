@@ -146,7 +146,9 @@ local function add_program(steps, options, fds, term)
   add(steps, {"chdir", target = working_directory(options)})
   if options.umask then add(steps, {"umask", mode = options.umask}) end
   add_bounds(steps)
+  add(steps, options.bounds)
   add(steps, (limits.resources(options.limits)))
+  add(steps, options.filter)
   add(steps, {"fds", map = fds or {[0] = 0, [1] = 1, [2] = 2}})
   add(steps, {"exec", argv = argv(options), env = env, path = env.PATH,
     session = options.session ~= false, init = not options.as_init, terminal = options.pty})

@@ -40,6 +40,7 @@ end
 function M.prepare(given, undo)
   local own = {}
   for key, value in pairs(given) do own[key] = value end
+  own.not_enforced = table.move(given.not_enforced, 1, #given.not_enforced, 1, {})
   own.overlays = {}
   for i, entry in ipairs(given.overlays) do
     own.overlays[i] = entry.upper and prepare_upper(entry, undo) or entry

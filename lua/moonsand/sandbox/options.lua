@@ -1,6 +1,8 @@
 --- The option table of `sandbox.new`: which keys there are, and what each may hold.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local filter = require "moonsand.sandbox.filter"
+local landlock = require "moonsand.sandbox.landlock"
 local limits = require "moonsand.sandbox.limits"
 local order = require "moonsand.order"
 
@@ -53,6 +55,11 @@ local M = {}
 ---@field session? boolean    default true: a session of its own, without the caller's terminal
 ---@field pty? boolean        a terminal of its own: stdin is copied to it, what it shows is stdout
 ---@field as_init? boolean    the program itself is pid 1
+---@field seccomp? "build"|"none"|moonsand.sandbox.Seccomp   which system calls pass
+---@field nested? boolean     it may make sandboxes of its own: mounts and namespaces are let through
+---@field fsync? "on"|"off"   off: fsync and its like succeed at once
+---@field chown? "real"|"ignore"|"error"   what changing an owner does where there is one id
+---@field landlock? moonsand.sandbox.Landlock
 ---@field name? string        for messages
 
 local kinds = {
@@ -63,7 +70,8 @@ local kinds = {
   idle_timeout = "number", limits = "table",
   stdin = {"string", "userdata", "table"}, stdout = {"string", "userdata"},
   stderr = {"string", "userdata"}, on_output = "function", session = "boolean",
-  pty = "boolean", as_init = "boolean", name = "string",
+  pty = "boolean", as_init = "boolean", name = "string", seccomp = {"string", "table"},
+  nested = "boolean", fsync = "string", chown = "string", landlock = "table",
 }
 
 local entries = {
@@ -282,6 +290,8 @@ function M.check(given)
   options.network = options.network == true and "host" or options.network or "none"
   options.ids = options.ids or "self"
   options.root = options.root or "host"
+  options.filter = filter.step(options)
+  options.bounds, options.not_enforced = landlock.step(options.landlock)
   return options
 end
 

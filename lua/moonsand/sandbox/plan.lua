@@ -51,6 +51,22 @@ local function limit_text(limit)
   return limit[1] == limit[2] and tostring(limit[1]) or ("%s:%s"):format(limit[1], limit[2])
 end
 
+function describe.seccomp(s)
+  return s.program and ("%s  (%d instructions)"):format(s.name or "a program", #s.program // 8)
+    or s.name or "a policy"
+end
+
+function describe.landlock(s)
+  local parts = {}
+  for _, key in ipairs {"read", "execute", "write", "refer", "truncate", "ioctl", "bind",
+    "connect", "scope"} do
+    local words = s[key] and (#s[key] > 3 and ("%d places"):format(#s[key])
+      or table.concat(s[key], " "))
+    if words then parts[#parts + 1] = key .. " " .. (words == "" and "nothing" or words) end
+  end
+  return table.concat(parts, "; ")
+end
+
 function describe.rlimit(s)
   local parts = {}
   for name, limit in order.sorted(s) do
