@@ -172,7 +172,7 @@ describe("core.spawn", function()
     local dir <close> = host.scratch()
     local one, two = core.open(dir:file("one", "one"), "r"), core.open(dir:file("two", "two"), "r")
     local reader <close>, writer = core.pipe()
-    local steps = plan(nil, {"exec", argv = {"sh", "-c",
+    local steps = plan(nil, {"exec", argv = {"bash", "-c", -- dash takes one digit
       ("cat <&%d; cat <&%d; cat <&7"):format(one:number(), two:number())}})
     -- each takes the other's number
     table.insert(steps, #steps, {"fds", map = {[0] = 0, [1] = writer, [2] = 2,

@@ -56,7 +56,7 @@ local M = {}
 ---@field pty? boolean        a terminal of its own: stdin is copied to it, what it shows is stdout
 ---@field as_init? boolean    the program itself is pid 1
 ---@field seccomp? "build"|"none"|moonsand.sandbox.Seccomp   which system calls pass
----@field nested? boolean     it may make sandboxes of its own: mounts and namespaces are let through
+---@field nested? boolean     it may make sandboxes of its own: mounts and namespaces pass
 ---@field fsync? "on"|"off"   off: fsync and its like succeed at once
 ---@field chown? "real"|"ignore"|"error"   what changing an owner does where there is one id
 ---@field landlock? moonsand.sandbox.Landlock
@@ -258,6 +258,13 @@ local function check_environment(env)
   end
 end
 
+--- A sandbox inside writes its id maps to /proc, which is read-only in a root's sandbox (compose).
+local function check_nested(options)
+  if not options.nested or core.uid() ~= 0 then return end
+  fault.throw("host", "sandbox: 'nested' is not possible as root: id maps are written to /proc, "
+    .. "which is read-only in a sandbox of root", {hint = "start it as an ordinary user"})
+end
+
 --- Check a table of options and return a complete copy of it.
 ---@param given moonsand.sandbox.Options
 ---@return table
@@ -268,6 +275,7 @@ function M.check(given)
   check_program(given)
   check_terminal(given)
   check_idle(given)
+  check_nested(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end
   for _, list in ipairs(lists) do
