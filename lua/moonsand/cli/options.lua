@@ -21,6 +21,7 @@ local repeated = {
   {"--upper", "DIR", "where the last overlay keeps what is written; else it vanishes"},
   {"--env", "NAME=VALUE", "set a variable; the environment starts nearly empty"},
   {"--pass-env", "NAME", "let a variable of the caller through"},
+  {"--limit", "NAME=VALUE", "a limit, such as memory=2G; best_effort:2G: rather none than no run"},
 }
 
 --- option, key, what stands after it, description, choices
@@ -31,6 +32,7 @@ local single = {
   {"--umask", "umask", "MODE", "the file mode mask, in octal"},
   {"--ids", "ids", "WHO", "who the program is inside", {"self", "root", "range"}},
   {"--timeout", "timeout", "SECONDS", "stop the program after this time (exit code 124)"},
+  {"--idle-timeout", "idle_timeout", "SECONDS", "stop it after this time without any output"},
   {"--grace", "grace", "SECONDS", "how long it may take to end before it is killed"},
   {"--stdin", "stdin", "FILE", "read from FILE; `-` is the caller's, as without the option"},
   {"--stdout", "stdout", "FILE", "write to FILE"},
@@ -187,12 +189,17 @@ adders["--pass-env"] = function(spec, step, environment)
   spec.env[step.value] = environment(step.value)
 end
 
+adders["--limit"] = function(spec, step)
+  local name, value = pair(step, "NAME=VALUE")
+  spec.limits[name] = value
+end
+
 local function seconds(args, name)
   local text = args[name]
   if text == nil then return nil end
   local value = tonumber(text)
   if not value or value < 0 or value ~= value then
-    wrong({option = "--" .. name, value = text}, "it is not a number of seconds")
+    wrong({option = "--" .. name:gsub("_", "-"), value = text}, "it is not a number of seconds")
   end
   return value
 end
@@ -227,6 +234,7 @@ end
 function M.from_arguments(args, environment)
   local spec = {
     binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {}, last = 0,
+    limits = {}, idle_timeout = seconds(args, "idle_timeout"),
     root = args.root, cwd = args.cwd, hostname = args.hostname, umask = umask(args.umask),
     ids = args.ids, network = args.network,
     timeout = seconds(args, "timeout"), grace = seconds(args, "grace"),

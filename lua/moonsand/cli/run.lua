@@ -25,11 +25,11 @@ local function open_report(target)
 end
 
 local fields = {
-  "ok", "outcome", "exit_code", "signal", "timed_out", "message", "step", "verb", "path", "errno",
-  "log", "wall", "usage", "leftovers",
+  "ok", "outcome", "exit_code", "signal", "timed_out", "timed_out_by", "limits_hit", "not_enforced",
+  "message", "hint", "step", "verb", "path", "errno", "log", "wall", "usage", "leftovers",
 }
 
---- The record without the streams, which went elsewhere.
+--- docs/result.md. The record without the streams, which went elsewhere.
 local function write_report(file, result)
   local record = {}
   for _, name in ipairs(fields) do record[name] = result[name] end
@@ -60,11 +60,28 @@ end
 function M.explain(result, ui)
   if result.outcome == "setup_failed" or result.outcome == "exec_failed" then
     ui:say("moonsand: ", tostring(result), "\n")
+    if result.hint then ui:say("  ", result.hint, "\n") end
     for _, line in ipairs(require("moonsand.sandbox.doctor").explain(result)) do
       ui:say("  ", line, "\n")
     end
-  elseif result.timed_out then
+  elseif result.timed_out or result.outcome == "oom" then
     ui:say("moonsand: ", tostring(result), "\n")
+  end
+  for _, unmet in ipairs(result.not_enforced) do
+    ui:say("moonsand: not enforced: ", unmet.option, ": ", unmet.reason, "\n")
+  end
+end
+
+--- Output has to pass through here for its absence to be seen.
+local function relay(spec, ui)
+  if not spec.idle_timeout then return end
+  for _, name in ipairs {"stdout", "stderr"} do
+    if spec[name] == "inherit" then spec[name] = "capture" end
+  end
+  spec.on_output = function(stream, bytes)
+    local file = stream == "stdout" and ui.out or ui.err
+    file:write(bytes)
+    file:flush()
   end
 end
 
@@ -77,6 +94,7 @@ function M.run(args, ui)
   end
   local spec = options.from_arguments(args, ui.env)
   spec.command = args.rest
+  relay(spec, ui)
   local box = sandbox.new(spec)
   if args.plan then
     ui:print(box:plan():describe(), "\n")

@@ -176,6 +176,15 @@ function M.text(size)
   return tostring(size)
 end
 
+--- A limit as on the command line: "memory=64M".
+---@param name string
+---@param value number|"unlimited"
+---@return string
+function M.shown(name, value)
+  local size = known[name].kind == "bytes" and type(value) == "number"
+  return ("%s=%s"):format(name, size and M.text(value) or value)
+end
+
 --- A best-effort limit above the caller's own hard limit becomes that.
 local function lower(limit, hard)
   local function within(value)
@@ -224,7 +233,7 @@ function M.group_step(limits, made)
   if not M.need_groups(limits) then return nil end
   local step = {"cgroup"}
   for name, limit in order.sorted(limits) do
-    if known[name].group then step[#step + 1] = ("%s=%s"):format(name, limit.value) end
+    if known[name].group then step[#step + 1] = M.shown(name, limit.value) end
   end
   if not made then return step end
   if not made.into and #made.join == 0 then return nil end -- nothing but best effort

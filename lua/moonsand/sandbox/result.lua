@@ -97,7 +97,8 @@ end
 ---@param limit moonsand.sandbox.Limit
 ---@return moonsand.sandbox.Result
 function M.unlimited(why, limit)
-  local message = ("limit %s=%s cannot be applied: %s"):format(why.name, limit.value, why.what)
+  local message = ("limit %s cannot be applied: %s"):format(limits.shown(why.name, limit.value),
+    why.what)
   local self = M.failed(message, why.errno, {verb = "limit", path = why.path})
   self.hint = ("%s; or 'best_effort' for this limit: a run without it"):format(why.fix)
   return self
