@@ -263,6 +263,11 @@ local function kept_uppers(options)
   return refused
 end
 
+--- Processes of ours among those of the program: pid 1, and who waits for a program that joins.
+local function own_processes(options)
+  return options.as_init and 0 or options.holds and 2 or 1
+end
+
 local function wanted_groups(options)
   local wanted = {}
   for name, limit in pairs(options.limits) do
@@ -271,7 +276,7 @@ local function wanted_groups(options)
     end
   end
   if wanted.pids and wanted.pids.value ~= "unlimited" then
-    wanted.pids.value = wanted.pids.value + (options.as_init and 0 or 1) -- our pid 1
+    wanted.pids.value = wanted.pids.value + own_processes(options)
   end
   return wanted
 end
@@ -332,7 +337,7 @@ function M.judge(options, ended, timed_out)
   local limits, hit, oom = options.limits or {}, {}, false
   if options.groups then
     local counters = options.groups:since()
-    ended.usage = merge_usage(ended.usage, counters, options.as_init and 0 or 1)
+    ended.usage = merge_usage(ended.usage, counters, own_processes(options))
     if (counters.oom_kills or 0) > 0 then
       hit[#hit + 1] = "memory"
       oom = ended.exit_code ~= 0

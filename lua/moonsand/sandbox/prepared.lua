@@ -25,6 +25,7 @@ function M.new(sandbox)
     undo:close()
     error(own, 0)
   end
+  own.holds = true
   local failure = launch.limit(own, undo)
   if failure then
     undo:close()
@@ -46,6 +47,7 @@ end
 function Prepared:start(program)
   local own = options.program(self.sandbox.given, program)
   own.groups, own.not_enforced, own.joined = self.groups, self.not_enforced, true
+  own.holds = true
   if self.groups then self.groups:mark() end
   local undo <close> = scope.new()
   return launch.start(own, undo, function(fds) return compose.join(own, self.holder, fds) end)
