@@ -7,6 +7,7 @@ local order = require "moonsand.order"
 
 local M = {}
 
+local EBUSY, EEXIST = 16, 17
 local PERIOD = 100000 -- microseconds, the kernel's default
 
 ---@class moonsand.sandbox.Groups
@@ -90,6 +91,12 @@ function M.sweep(dir)
 end
 
 local swept = {}
+
+local function sweep_once(dir)
+  if swept[dir] then return end
+  swept[dir] = true
+  M.sweep(dir)
+end
 
 --- Block devices that a program's files may be on, as "major:minor".
 local function devices()
@@ -176,21 +183,27 @@ end
 local function enter_leaf(place)
   local leaf = place.dir .. "/" .. name(0)
   local ok, err, errno = core.mkdir(leaf)
-  if not ok then return nil, err, errno end
+  if not ok and errno ~= EEXIST then return nil, err, errno end -- that one is ours, too
   ok, err, errno = write(leaf .. "/cgroup.procs", "0")
-  if not ok then core.rmdir(leaf) end
-  return ok, err, errno
+  if ok then return leaf end
+  core.rmdir(leaf)
+  return nil, err, errno
 end
 
---- Give controllers to the groups below a place.
+--- Give controllers to the groups below a place. The caller goes back when that cannot be.
 local function enable(place)
+  local leaf, err, errno
   if place.leaf then
-    local ok, err, errno = enter_leaf(place)
-    if not ok then return nil, err, errno end
+    leaf, err, errno = enter_leaf(place)
+    if not leaf then return nil, err, errno end
   end
   for _, controller in ipairs(place.enable or {}) do
-    local ok, err, errno = write(place.dir .. "/cgroup.subtree_control", "+" .. controller)
-    if not ok then return nil, err, errno end
+    local ok
+    ok, err, errno = write(place.dir .. "/cgroup.subtree_control", "+" .. controller)
+    if not ok then
+      if leaf and write(place.dir .. "/cgroup.procs", "0") then core.rmdir(leaf) end
+      return nil, err, errno
+    end
   end
   return true
 end
@@ -204,10 +217,7 @@ function Groups:at(place, world)
       return group
     end
   end
-  if not swept[place.dir] then
-    swept[place.dir] = true
-    M.sweep(place.dir)
-  end
+  sweep_once(place.dir)
   local dir = ("%s/%s"):format(place.dir, self.name)
   local ok, err, errno = core.mkdir(dir)
   if ok then
@@ -256,6 +266,7 @@ function Groups:extra(role, place)
       return
     end
   end
+  sweep_once(place.dir)
   local dir = ("%s/%s"):format(place.dir, self.name)
   if not core.mkdir(dir) then return end
   if (read(dir .. "/cgroup.type") or "domain"):match("%S+ ?%S*") ~= "domain" then
@@ -302,14 +313,16 @@ local names = {"memory", "pids", "cpu", "io"}
 
 --- Make the groups for some limits.
 ---@param wanted table<string, {value: number|"unlimited", best_effort?: boolean}>
+---@param world? moonsand.sandbox.World     this one
+---@param layout? moonsand.sandbox.Layout   this host's
 ---@return moonsand.sandbox.Groups? groups
 ---@return moonsand.sandbox.WhyNot? why_not   with the limit's `name`
-function M.make(wanted)
+function M.make(wanted, world, layout)
   count = count + 1
   local self = setmetatable({made = {}, join = {}, missing = {}, by_role = {}, name = name(count)},
     Groups)
-  local world = cgroup.world()
-  local layout = cgroup.host(world)
+  world = world or cgroup.world()
+  layout = layout or cgroup.host(world)
   for _, limit in ipairs(names) do
     local entry = wanted[limit]
     local ok, why = true, nil
@@ -440,7 +453,7 @@ function Groups:close()
   local deadline = core.clock() + 2
   for i = #self.made, 1, -1 do
     local group = table.remove(self.made, i)
-    while not remove(group.dir) and core.stat(group.dir) and core.clock() < deadline do
+    while select(3, remove(group.dir)) == EBUSY and core.clock() < deadline do
       if group.version == 2 then write(group.dir .. "/cgroup.kill", "1") end
       core.poll({}, 0.002)
     end
