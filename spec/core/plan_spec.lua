@@ -173,10 +173,10 @@ describe("core.spawn", function()
     local one, two = core.open(dir:file("one", "one"), "r"), core.open(dir:file("two", "two"), "r")
     local reader <close>, writer = core.pipe()
     local steps = plan(nil, {"exec", argv = {"bash", "-c", -- dash takes one digit
-      ("cat <&%d; cat <&%d; cat <&7"):format(one:number(), two:number())}})
+      ("cat <&%d; cat <&%d; cat <&99"):format(one:number(), two:number())}})
     -- each takes the other's number
     table.insert(steps, #steps, {"fds", map = {[0] = 0, [1] = writer, [2] = 2,
-      [one:number()] = two, [two:number()] = one, [7] = core.open(dir:file("three", "3"), "r")}})
+      [one:number()] = two, [two:number()] = one, [99] = core.open(dir:file("three", "3"), "r")}})
     local process <close> = assert(core.spawn(steps))
     writer:close()
     assert.are.equal("twoone3", host.drain(reader))
