@@ -43,6 +43,13 @@ static int raise_ambient(uint64_t keep)
   return 0;
 }
 
+/* Who may not lock anything (no CAP_SETPCAP) still gives up all it has, for good under
+   no_new_privs: execve gives no more than there was (capabilities(7)). */
+static bool drops_for_good(const Step *s)
+{
+  return errno == EPERM && s->keep == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+}
+
 /* Uid 0 inside means nothing (SECBIT_NOROOT, locked); what is kept survives execve as ambient
    (capabilities(7)). */
 int run_capabilities(Run *r, const Step *s)
@@ -50,12 +57,14 @@ int run_capabilities(Run *r, const Step *s)
   unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2] = {0};
+  bool locked;
 
   for (int i = 0; i < 2; i++) {
     data[i].effective = data[i].permitted = data[i].inheritable = (uint32_t)(s->keep >> 32 * i);
   }
-  if (prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0) return stop(r, "prctl(SET_SECUREBITS)", NULL);
-  if (drop_bounding(s->keep) < 0) return stop(r, "prctl(CAPBSET_DROP)", NULL);
+  locked = prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == 0;
+  if (!locked && !drops_for_good(s)) return stop(r, "prctl(SET_SECUREBITS)", NULL);
+  if (locked && drop_bounding(s->keep) < 0) return stop(r, "prctl(CAPBSET_DROP)", NULL);
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
     return stop(r, "prctl(CAP_AMBIENT)", NULL);
   if (syscall(SYS_capset, &header, data) < 0) return stop(r, "capset", NULL);

@@ -96,6 +96,14 @@ describe("the options of a sandbox", function()
     assert.are.equal(tonumber("27", 8), spec.umask)
   end)
 
+  it("have what filters can do, by the names of the sandbox's keys", function()
+    local spec = parsed {"--isolation", "filters", "--seccomp", "none", "--landlock", "l.lua",
+      "--fsync", "off", "--chown", "ignore", "--nested"}
+    assert.are.same({"filters", "none", "l.lua", "off", "ignore", true}, {spec.isolation,
+      spec.seccomp, spec.landlock, spec.fsync, spec.chown, spec.nested})
+    assert.is_nil(parsed({}).nested)
+  end)
+
   it("refuse a place inside that is not absolute, and say what to write", function()
     assert.are.equal("'--ro src': the place inside, 'src', is not an absolute path\n" ..
       "  write --ro src:/place/inside", refused {"--ro", "src"})

@@ -31,6 +31,13 @@ local single = {
   {"--hostname", "hostname", "NAME", "the name of the host inside"},
   {"--umask", "umask", "MODE", "the file mode mask, in octal"},
   {"--ids", "ids", "WHO", "who the program is inside", {"self", "root", "range"}},
+  {"--isolation", "isolation", "KIND", "filters: Landlock and seccomp only, no namespaces",
+    {"namespaces", "filters"}},
+  {"--seccomp", "seccomp", "PRESET|FILE.lua", "which system calls pass: build (default), none"},
+  {"--landlock", "landlock", "FILE.lua", "what may be done with which files and ports"},
+  {"--fsync", "fsync", "on|off", "off: fsync and its like succeed at once", {"on", "off"}},
+  {"--chown", "chown", "HOW", "what a change of owner does: it is tried, ignored, refused",
+    {"real", "ignore", "error"}},
   {"--timeout", "timeout", "SECONDS", "stop the program after this time (exit code 124)"},
   {"--idle-timeout", "idle_timeout", "SECONDS", "stop it after this time without any output"},
   {"--grace", "grace", "SECONDS", "how long it may take to end before it is killed"},
@@ -55,6 +62,7 @@ function M.define(parser)
     made:target(option[2])
     if option[5] then made:choices(option[5]) end
   end
+  parser:flag("--nested"):description("sandboxes can be made inside")
   parser:option("--net"):argname("none|host"):args("?"):choices({"none", "host"})
     :description("the network inside: none (default), or the host's; `--net` alone is the host's")
     :action(function(args, _, value)
@@ -236,7 +244,8 @@ function M.from_arguments(args, environment)
     binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {}, last = 0,
     limits = {}, idle_timeout = seconds(args, "idle_timeout"),
     root = args.root, cwd = args.cwd, hostname = args.hostname, umask = umask(args.umask),
-    ids = args.ids, network = args.network,
+    ids = args.ids, network = args.network, isolation = args.isolation, nested = args.nested,
+    seccomp = args.seccomp, landlock = args.landlock, fsync = args.fsync, chown = args.chown,
     timeout = seconds(args, "timeout"), grace = seconds(args, "grace"),
     stdin = stream(args.stdin), stdout = stream(args.stdout), stderr = stream(args.stderr),
   }

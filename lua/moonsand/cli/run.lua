@@ -2,6 +2,7 @@
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local options = require "moonsand.cli.options"
+local policy = require "moonsand.cli.policy"
 local sandbox = require "moonsand.sandbox"
 
 local M = {rest = true, hint = "moonsand run [OPTION]... -- CMD [ARG]...   (moonsand help run)"}
@@ -92,7 +93,7 @@ function M.run(args, ui)
   if not args.rest or #args.rest == 0 then
     fault.throw("usage", "there is no command after --", {hint = M.hint})
   end
-  local spec = options.from_arguments(args, ui.env)
+  local spec = policy.load(options.from_arguments(args, ui.env))
   spec.command = args.rest
   relay(spec, ui)
   local box = sandbox.new(spec)

@@ -1,6 +1,7 @@
 --- `moonsand shell`: a shell in a sandbox, at the caller's terminal.
 local core = require "moonsand.core"
 local options = require "moonsand.cli.options"
+local policy = require "moonsand.cli.policy"
 local project = require "moonsand.cli.project"
 local run = require "moonsand.cli.run"
 local sandbox = require "moonsand.sandbox"
@@ -108,7 +109,7 @@ end
 ---@return integer code
 function M.run(args, ui)
   if args.task then return enter(args, ui) end
-  local spec = options.from_arguments(args, ui.env)
+  local spec = policy.load(options.from_arguments(args, ui.env))
   set_program(spec, args.rest, "moonsand")
   return finish(M.attached(spec, ui), ui)
 end

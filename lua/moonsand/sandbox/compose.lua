@@ -79,6 +79,7 @@ end
 
 local function environment(options, term)
   local env = defaults.environment(term)
+  if options.scratch then env.HOME, env.TMPDIR = options.scratch, options.scratch end
   for name, value in pairs(options.env) do env[name] = value end
   return env
 end
@@ -161,7 +162,11 @@ end
 ---@return moonsand.sandbox.Plan
 function M.plan(options, fds, term)
   local steps = {}
-  add_world(steps, options)
+  if options.isolation == "filters" then
+    add(steps, limits.group_step(options.limits, options.groups))
+  else
+    add_world(steps, options)
+  end
   add_program(steps, options, fds, term)
   return plan.new(steps)
 end

@@ -8,12 +8,12 @@ M.hostname = "moonsand"
 M.grace = 5
 
 --- What of /etc a compiler or a shell needs; none of it is private to the host's users.
-local etc = {
+M.etc = {
   "/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
 }
 
 --- What of /etc a program needs to reach others by name and to believe them.
-local etc_network = {
+M.etc_network = {
   "/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/services", "/etc/protocols",
   "/etc/gai.conf", "/etc/host.conf", "/etc/ssl", "/etc/ca-certificates",
 }
@@ -47,11 +47,11 @@ local top
 function M.host(steps, network)
   top = top or read_top()
   table.move(top, 1, #top, #steps + 1, steps)
-  for _, path in ipairs(etc) do
+  for _, path in ipairs(M.etc) do
     steps[#steps + 1] = {"bind", source = path, target = path, optional = true}
   end
   if network ~= "host" then return end
-  for _, path in ipairs(etc_network) do
+  for _, path in ipairs(M.etc_network) do
     steps[#steps + 1] = {"bind", source = path, target = path, optional = true}
   end
 end

@@ -2,6 +2,7 @@
 local compose = require "moonsand.sandbox.compose"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local isolation = require "moonsand.sandbox.isolation"
 local limits = require "moonsand.sandbox.limits"
 local result = require "moonsand.sandbox.result"
 local running = require "moonsand.sandbox.running"
@@ -33,6 +34,15 @@ local function prepare_upper(entry, undo)
   return own
 end
 
+--- Without a mount namespace /tmp is everybody's: a directory of one's own stands in for it.
+local function prepare_scratch(own, undo)
+  local path, err, errno = core.mkdtemp("/tmp/moonsand-box.")
+  if not path then fault.throw("sandbox", "scratch directory " .. err, {errno = errno}) end
+  undo:defer(function() core.remove_tree(path) end)
+  own.scratch = path
+  own.bounds = isolation.bounds(own)
+end
+
 --- The options for one run: every upper has its work directory.
 ---@param given table
 ---@param undo moonsand.Scope
@@ -45,6 +55,7 @@ function M.prepare(given, undo)
   for i, entry in ipairs(given.overlays) do
     own.overlays[i] = entry.upper and prepare_upper(entry, undo) or entry
   end
+  if own.isolation == "filters" then prepare_scratch(own, undo) end
   return own
 end
 

@@ -2,6 +2,7 @@
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local filter = require "moonsand.sandbox.filter"
+local isolation = require "moonsand.sandbox.isolation"
 local landlock = require "moonsand.sandbox.landlock"
 local limits = require "moonsand.sandbox.limits"
 local order = require "moonsand.order"
@@ -60,6 +61,7 @@ local M = {}
 ---@field fsync? "on"|"off"   off: fsync and its like succeed at once
 ---@field chown? "real"|"ignore"|"error"   what changing an owner does where there is one id
 ---@field landlock? moonsand.sandbox.Landlock
+---@field isolation? "namespaces"|"filters"   filters: where there are no user namespaces
 ---@field name? string        for messages
 
 local kinds = {
@@ -72,6 +74,7 @@ local kinds = {
   stderr = {"string", "userdata"}, on_output = "function", session = "boolean",
   pty = "boolean", as_init = "boolean", name = "string", seccomp = {"string", "table"},
   nested = "boolean", fsync = "string", chown = "string", landlock = "table",
+  isolation = "string",
 }
 
 local entries = {
@@ -137,10 +140,11 @@ end
 local choices = {
   network = {none = true, host = true},
   ids = {self = true, root = true, range = true},
+  isolation = {namespaces = true, filters = true},
 }
 
 local function check_choices(options)
-  for _, key in ipairs {"ids", "network"} do
+  for _, key in ipairs {"ids", "isolation", "network"} do
     local known = choices[key]
     local value = options[key]
     if type(value) == "string" and not known[value] then
@@ -276,6 +280,7 @@ function M.check(given)
   check_terminal(given)
   check_idle(given)
   check_nested(given)
+  isolation.check(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end
   for _, list in ipairs(lists) do
@@ -299,7 +304,12 @@ function M.check(given)
   options.ids = options.ids or "self"
   options.root = options.root or "host"
   options.filter = filter.step(options)
-  options.bounds, options.not_enforced = landlock.step(options.landlock)
+  if options.isolation == "filters" then
+    options.as_init = true
+    options.bounds, options.not_enforced = isolation.bounds(options)
+  else
+    options.bounds, options.not_enforced = landlock.step(options.landlock)
+  end
   return options
 end
 

@@ -2,6 +2,7 @@
 --- network. Each starts in a millisecond or two, as nothing has to be mounted for it.
 local compose = require "moonsand.sandbox.compose"
 local core = require "moonsand.core"
+local fault = require "moonsand.fault"
 local launch = require "moonsand.sandbox.launch"
 local options = require "moonsand.sandbox.options"
 local result = require "moonsand.sandbox.result"
@@ -19,6 +20,10 @@ Prepared.__index = Prepared
 ---@return moonsand.sandbox.Prepared? prepared   close it: everything inside is killed then
 ---@return moonsand.sandbox.Result? failure
 function M.new(sandbox)
+  if sandbox.options.isolation == "filters" then
+    fault.throw("usage", "sandbox: there is nothing to prepare where isolation is 'filters'",
+      {hint = "run each program by itself"})
+  end
   local undo = scope.new()
   local ok, own = pcall(launch.prepare, sandbox.options, undo)
   if not ok then

@@ -99,6 +99,7 @@ M.chown = {ignore = {{"succeed", table.unpack(chown)}}, error = {{"EPERM", table
 --- Without a network namespace this is what "none" means: no socket but a pair.
 M.no_sockets = {
   {"EACCES", "socket"},
+  {"ENOSYS", "io_uring_setup"}, -- has sockets of its own
   {"EAFNOSUPPORT", "socketpair", when = {is_not(0, UNIX)}},
 }
 
