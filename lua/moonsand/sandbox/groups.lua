@@ -429,11 +429,21 @@ function Groups:freeze(on)
   local ok, err, errno = write(file, text)
   if not ok then return nil, err, errno end
   self.frozen = on
-  local deadline = core.clock() + 1
+  local deadline = core.clock() + 2
   local state = v2 and "cgroup.events" or "freezer.state"
   local wanted = v2 and ("frozen " .. (on and 1 or 0)) or text
-  while not reached(group, state, wanted) and core.clock() < deadline do core.poll({}, 0.001) end
+  while not reached(group, state, wanted) do
+    if core.clock() > deadline then return self:give_up(on, group) end
+    core.poll({}, 0.001)
+    if not v2 then write(file, text) end -- one that was about to execute is asked again
+  end
   return true
+end
+
+--- A process that waits for a device cannot be frozen: then none is.
+function Groups:give_up(on, group)
+  if on then self:freeze(false) end
+  return nil, ("a process in %s could not be %s"):format(group.dir, on and "frozen" or "thawed")
 end
 
 --- Kill all that is left in version 2 groups.
