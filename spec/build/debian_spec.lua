@@ -3,23 +3,23 @@ local debian = require "moonsand.build.debian"
 describe("Debian's archive as a mirror", function()
   it("turns deb822 stanzas into source stanzas", function()
     local text = debian.from_deb822(
-      "Types: deb\n# a comment\nURIs: http://deb.debian.org/debian\nSuites: bookworm\n" ..
+      "Types: deb\n# a comment\nURIs: http://archive.example/debian\nSuites: bookworm\n" ..
       "Components: main\n")
-    assert.are.equal("Types: deb-src\nURIs: http://deb.debian.org/debian\nSuites: bookworm\n" ..
+    assert.are.equal("Types: deb-src\nURIs: http://archive.example/debian\nSuites: bookworm\n" ..
       "Components: main", text)
   end)
 
   it("leaves out archives that are not the distribution's, and disabled ones", function()
     assert.are.equal("", debian.from_deb822 "Types: deb\nURIs: https://example.org/apt\n")
     assert.are.equal("", debian.from_deb822
-      "Types: deb\nURIs: http://deb.debian.org/debian\nEnabled: no\n")
+      "Types: deb\nURIs: http://archive.example/debian\nEnabled: no\n")
   end)
 
   it("turns one-line entries into deb-src lines, each once", function()
-    local text = debian.from_list("deb http://deb.debian.org/debian bookworm main\n" ..
-      "deb-src http://deb.debian.org/debian bookworm main\n# deb http://x/debian y z\n" ..
+    local text = debian.from_list("deb http://archive.example/debian bookworm main\n" ..
+      "deb-src http://archive.example/debian bookworm main\n# deb http://x/debian y z\n" ..
       "deb https://packages.example.org/apt stable main\n")
-    assert.are.equal("deb-src http://deb.debian.org/debian bookworm main", text)
+    assert.are.equal("deb-src http://archive.example/debian bookworm main", text)
   end)
 
   it("reads versions and archives from showsrc", function()
@@ -47,7 +47,7 @@ describe("a source package of Debian", function()
     directory = assert(core.mkdtemp "/tmp/moonsand-spec.")
     assert(core.mkdirs(directory .. "/etc/sources.list.d"))
     assert(core.mkdirs(directory .. "/target"))
-    write(directory .. "/etc/sources.list", "deb http://deb.debian.org/debian stable main\n")
+    write(directory .. "/etc/sources.list", "deb http://archive.example/debian stable main\n")
     served, calls = {}, {}
   end)
   after_each(function() assert(core.remove_tree(directory)) end)

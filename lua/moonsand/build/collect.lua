@@ -1,14 +1,9 @@
 --- Takes trees out of what the tasks of a recipe left in /work: the image that do_install made, and
 --- the part of it that other recipes see in their sysroot.
 local resolve = require "moonsand.build.resolve"
+local words = require("moonsand.text").words
 
 local M = {}
-
-local function words(text)
-  local list = {}
-  for word in (text or ""):gmatch "%S+" do list[#list + 1] = word end
-  return list
-end
 
 -- /work/outputs -> outputs: a path of the stack.
 local function below_work(path)

@@ -1,20 +1,13 @@
 --- Debian's archive as a mirror: `apt-get source` with an apt configuration of moonsand's own, in a
 --- sandbox with network. Nothing of the system's apt is changed; works as root and as anybody else.
 local core = require "moonsand.core"
+local read = require("moonsand.text").read
 
 local M = {}
 
 -- Nanoseconds that a package index is good for, and for which it is not worth another try.
 local FRESH <const> = 24 * 3600 * 1000000000
 local RECENT <const> = 60 * 1000000000
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
-  return text
-end
 
 local function write(path, text)
   local file = assert(io.open(path, "wb"))

@@ -3,8 +3,8 @@ local execute = require "moonsand.build.execute"
 local fault = require "moonsand.fault"
 local kept = require "moonsand.build.kept"
 local recipe = require "moonsand.recipe"
-local request = require "moonsand.build.request"
 local script = require "moonsand.build.script"
+local read = require("moonsand.text").read
 
 local M = {}
 
@@ -65,7 +65,7 @@ function M.options(workshop, node)
       {hint = "enter another task of the recipe: " .. node.recipe.name .. ":compile"})
   end
   local left = workshop.store:kept(node.name)
-  local setting, failure = kept.decode(left and request.read(left.path .. "/failure"))
+  local setting, failure = kept.decode(left and read(left.path .. "/failure"))
   if not setting then left, setting = nil, setting_of(node) end
   if not setting then
     fault.throw("usage", ("what '%s' starts from is not built yet"):format(node.name),

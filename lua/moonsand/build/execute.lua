@@ -13,6 +13,8 @@ local sandbox = require "moonsand.sandbox"
 local script = require "moonsand.build.script"
 local scope = require "moonsand.scope"
 local sources = require "moonsand.build.source"
+local read = require("moonsand.text").read
+local words = require("moonsand.text").words
 
 local M = {}
 
@@ -38,14 +40,6 @@ local function write(path, text)
   local handle <close> = check(core.open(path, "w"))
   local from = 1
   while from <= #text do from = from + check(handle:write(text, from)) end
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return "" end
-  local text = file:read "a"
-  file:close()
-  return text
 end
 
 --- Where a task's log and run script are.
@@ -109,12 +103,6 @@ local function sysroot(store, list, kind)
   end
   if #trees == 0 then return nil end
   return {target = mounts[kind], lower = layer.staging(trees), read_only = true}
-end
-
-local function words(text)
-  local list = {}
-  for word in (text or ""):gmatch "%S+" do list[#list + 1] = word end
-  return list
 end
 
 -- [prefuncs], the task, [postfuncs]: each with a run script of its own.
@@ -308,7 +296,7 @@ function M.run(workshop, node, on_output)
   if result.ok then
     return workshop.store:freeze(scratch, {over = setting.over, name = node.name})
   end
-  local failure = describe_failure(node, result, scripts, read(trace), marks)
+  local failure = describe_failure(node, result, scripts, read(trace) or "", marks)
   if result.outcome ~= "setup_failed" then
     write(scratch.path .. "/failure", kept.encode(setting, failure))
     failure.kept = scratch:keep(node.name).path

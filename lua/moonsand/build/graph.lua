@@ -1,5 +1,6 @@
 --- The task graph: which tasks a request needs, and in which order they can run.
 local fault = require "moonsand.fault"
+local words = require("moonsand.text").words
 
 local M = {}
 
@@ -28,12 +29,6 @@ end
 
 local function long(task)
   return task:find("^do_") and task or "do_" .. task
-end
-
-local function words(text)
-  local list = {}
-  for word in (text or ""):gmatch "%S+" do list[#list + 1] = word end
-  return list
 end
 
 -- Where a variable or a flag got the text that matters: the last statement that mentions `text`.

@@ -2,6 +2,7 @@
 --- library, the compiler, the architecture. No host name, no user, no time.
 local core = require "moonsand.core"
 local order = require "moonsand.order"
+local read = require("moonsand.text").read
 
 local M = {}
 
@@ -10,14 +11,6 @@ local machines = {
   [3] = "i686", [20] = "powerpc", [21] = "powerpc64", [22] = "s390x", [40] = "arm",
   [62] = "x86_64", [183] = "aarch64", [243] = "riscv64", [258] = "loongarch64",
 }
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
-  return text
-end
 
 --- Architecture of a program, by its ELF header.
 ---@param path string

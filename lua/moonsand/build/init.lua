@@ -15,6 +15,7 @@ local request = require "moonsand.build.request"
 local run = require "moonsand.build.run"
 local sandbox = require "moonsand.sandbox"
 local schedule = require "moonsand.build.schedule"
+local read = require("moonsand.text").read
 
 local M = {}
 
@@ -152,7 +153,7 @@ local function report_known(self, nodes)
         why = state == "skipped" and "nobody needs it" or nil,
       })
       if state == "cached" then
-        local old = request.read(execute.path(self.directory, node, "signature"))
+        local old = read(execute.path(self.directory, node, "signature"))
         if old ~= node.intent_text then run.remember(self.directory, node) end
       end
     end

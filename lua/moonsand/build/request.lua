@@ -9,6 +9,8 @@ local resolve = require "moonsand.build.resolve"
 local signature = require "moonsand.build.signature"
 local sources = require "moonsand.build.source"
 local why = require "moonsand.build.why"
+local words = require("moonsand.text").words
+local read = require("moonsand.text").read
 
 local M = {}
 
@@ -22,12 +24,6 @@ local function directories_of(config)
   end
   list.topdir = config.data:get "TOPDIR"
   return signature.directories(list)
-end
-
-local function words(text)
-  local list = {}
-  for word in (text or ""):gmatch "%S+" do list[#list + 1] = word end
-  return list
 end
 
 -- "zlib:do_compile", "zlib:compile" and "zlib" as names of nodes of the plan.
@@ -114,17 +110,6 @@ function M.prepare(self, targets)
   return nodes, wanted
 end
 
---- The text of a file, nil when there is none.
----@param path string
----@return string?
-function M.read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
 --- Why a task has to run.
 ---@param self moonsand.build.Builder
 ---@param node moonsand.build.Node
@@ -132,7 +117,7 @@ end
 function M.reason(self, node)
   if self.forced[node.name] then return "asked for" end
   if node.fresh then return "it always runs" end
-  local old = M.read(execute.path(self.directory, node, "signature"))
+  local old = read(execute.path(self.directory, node, "signature"))
   if not old then return "not built yet" end
   return why.sentence(old, node.intent_text) or "its result is gone from the store"
 end

@@ -2,6 +2,7 @@
 --- bash writes every command of the run script to a trace, so a failure can show the command as it
 --- ran, and the directory.
 local jobserver = require "moonsand.build.jobserver"
+local words = require("moonsand.text").words
 
 local M = {}
 
@@ -16,12 +17,6 @@ end
 
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
-local function words(text)
-  local list = {}
-  for word in (text or ""):gmatch "%S+" do list[#list + 1] = word end
-  return list
 end
 
 --- The start script: directories, the job pool, the trace, then the run scripts in their order.

@@ -6,6 +6,7 @@ local finish = require "moonsand.recipe.finish"
 local lua = require "moonsand.recipe.lua"
 local parse = require "moonsand.recipe.parse"
 local provider = require "moonsand.recipe.provider"
+local words = require("moonsand.text").words
 
 local M = {}
 
@@ -137,12 +138,6 @@ function M.read(options)
   end
   read_classes(reader, d)
   return setmetatable({data = d, reader = reader, warnings = d.log, loaded = {}}, Configuration)
-end
-
-local function words(text)
-  local list = {}
-  for word in (text or ""):gmatch("%S+") do list[#list + 1] = word end
-  return list
 end
 
 -- The priority of a file's metadata layer: the longest BBFILE_PATTERN that begins its path.

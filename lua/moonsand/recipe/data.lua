@@ -5,6 +5,7 @@
 -- children.
 local expand = require "moonsand.recipe.expand"
 local fault = require "moonsand.fault"
+local override = require "moonsand.recipe.override"
 
 local M = {}
 
@@ -121,24 +122,6 @@ end
 
 -- OVERRIDES ----------------------------------------------------------------------------------
 
--- The list, and a set: override -> its first place in the list.
-local function split_overrides(text)
-  local list, set = {}, {}
-  for word in ((text or "") .. ":"):gmatch("([^:]*):") do
-    list[#list + 1] = word
-    set[word] = set[word] or #list
-  end
-  return list, set
-end
-
-local function same(a, b)
-  if #a ~= #b then return false end
-  for i = 1, #a do
-    if a[i] ~= b[i] then return false end
-  end
-  return true
-end
-
 local function unstable(self, tried)
   local lines = {}
   for i, list in ipairs(tried) do lines[i] = table.concat(list, ":") end
@@ -158,26 +141,16 @@ local function need_overrides(self)
   for round = 1, 5 do
     self.in_overrides = true
     self.overrides, self.override_set, self.busy = {}, {}, {}
-    self.overrides, self.override_set = split_overrides(self:get("OVERRIDES"))
+    self.overrides, self.override_set = override.split(self:get("OVERRIDES"))
     tried[round] = self.overrides
     self.in_overrides = false
     self.entries, self.values = {}, {}
-    local list, set = split_overrides(self:get("OVERRIDES"))
+    local list, set = override.split(self:get("OVERRIDES"))
     self.busy = busy
-    if same(list, self.overrides) then return end
+    if override.same(list, self.overrides) then return end
     self.overrides, self.override_set = list, set
   end
   unstable(self, tried)
-end
-
--- Is `override` (perhaps several, joined by colons) active?
-local function active(set, override)
-  if set[override] then return true end
-  if not find(override, ":", 1, true) then return false end
-  for word in (override .. ":"):gmatch("([^:]*):") do
-    if not set[word] then return false end
-  end
-  return true
 end
 
 --- The list of active overrides, in the order of OVERRIDES.
@@ -187,121 +160,13 @@ function Data:active_overrides()
   return self.overrides
 end
 
--- Register a variant at each level: `A:x:y` is a variant of `A:x` (y) and of `A` (x:y).
-local function register(self, name)
-  local at = match(name, "^.*():")
-  while at and at > 1 and find(name, "^[a-z0-9]", at + 1) do
-    local base = sub(name, 1, at - 1)
-    local list = self.variants[base]
-    if not (list and list[name]) then
-      if not rawget(self.variants, base) then
-        list = copied(list) or {}
-        self.variants[base] = list
-        if find(base, "${", 1, true) then self.keyed[base] = true end
-      end
-      local n = #list
-      list[n + 1], list[n + 2], list[name] = name, sub(name, at + 1), true
-    end
-    at = match(base, "^.*():")
-  end
-end
-
--- Take a variant out of the lists of its bases. Digits alone do not count as lower case here.
-local function unregister(self, name)
-  local at = match(name, "^.*():")
-  while at and at > 1 do
-    local override = sub(name, at + 1)
-    if not find(override, "%l") or find(override, "%u") then return end
-    local base = sub(name, 1, at - 1)
-    local list = self.variants[base]
-    if list and list[name] then
-      local new = {}
-      for i = 1, #list, 2 do
-        if list[i] ~= name then
-          new[#new + 1] = list[i]
-          new[#new + 1] = list[i + 1]
-          new[list[i]] = true
-        end
-      end
-      self.variants[base] = new
-    end
-    at = match(base, "^.*():")
-  end
-end
-
--- All occurrences of `what`, as plain text.
-local function replaced(text, what, by)
-  return (text:gsub(what:gsub("%p", "%%%0"), (by:gsub("%%", "%%%%"))))
-end
-
--- One round: each collected key that ends in `:override` is shortened, an equal one is the choice.
-local function shorten(chosen, keys, by, override)
-  local changed, suffix = false, ":" .. override
-  for _, key in ipairs(copied(keys)) do
-    local variant = by[key]
-    if variant and key ~= override and sub(key, -#suffix) == suffix then
-      by[key] = nil
-      for i, each in ipairs(keys) do
-        if each == key then table.remove(keys, i) break end
-      end
-      local new = replaced(key, suffix, "")
-      if by[new] == nil then keys[#keys + 1] = new end
-      by[new] = variant
-      changed = true
-    elseif variant and key == override then
-      chosen = variant
-      by[key] = nil
-      for i, each in ipairs(keys) do
-        if each == key then table.remove(keys, i) break end
-      end
-    end
-  end
-  return chosen, changed
-end
-
--- The variant that OVERRIDES chooses, or nil.
-local function choose(self, list)
-  local set, by, keys, combined = self.override_set, {}, {}, false
-  for i = 1, #list, 2 do
-    local override = list[i + 1]
-    if active(set, override) then
-      if by[override] == nil then keys[#keys + 1] = override end
-      by[override] = list[i]
-      combined = combined or find(override, ":", 1, true) ~= nil
-    end
-  end
-  if #keys == 0 then return nil end
-  local overrides = self.overrides
-  if not combined then -- the last one wins; of an override given twice, the first place counts
-    local best = keys[1]
-    for i = 2, #keys do
-      if set[keys[i]] > set[best] then best = keys[i] end
-    end
-    return by[best]
-  end
-  local chosen, changed = nil, true
-  while changed do
-    changed = false
-    for i = 1, #overrides do
-      local some
-      chosen, some = shorten(chosen, keys, by, overrides[i])
-      changed = changed or some
-    end
-  end
-  return chosen
-end
-
 -- Reading ------------------------------------------------------------------------------------
 
 -- Does the condition of a pending operation hold?
 local function holds(self, condition)
   if not condition or condition == "" then return true end
   need_overrides(self)
-  local set = self.override_set
-  for word in (condition .. ":"):gmatch("([^:]*):") do
-    if not set[word] then return false end
-  end
-  return true
+  return override.active(self.override_set, condition)
 end
 
 local evaluate
@@ -311,7 +176,7 @@ local function unexpanded(self, name)
   local record, list, value, carried = self.vars[name], self.variants[name], nil, nil
   if list then
     need_overrides(self)
-    local variant = choose(self, list)
+    local variant = override.choose(self.overrides, self.override_set, list)
     if variant then
       local entry = evaluate(self, variant)
       value, carried = entry.raw, entry.removes
@@ -619,11 +484,11 @@ function Data:put(name, value, entry)
     if base then
       add_pending(self, base, key, condition, value)
       record_history(self, base, entry)
-      if find(base, ":", 1, true) then register(self, base) end
+      if find(base, ":", 1, true) then override.register(self, base) end
       if self.decisive[base] then decide(self, name, value) end
       return
     end
-    register(self, name)
+    override.register(self, name)
   end
   own(self, name).content = value
   record_history(self, name, entry)
@@ -642,7 +507,7 @@ function Data:set(name, value)
     if list then
       need_overrides(self)
       for i = 1, #list, 2 do
-        if active(self.override_set, list[i + 1]) then self:delete(list[i], entry) end
+        if override.active(self.override_set, list[i + 1]) then self:delete(list[i], entry) end
       end
       self.variants[name] = false
     end
@@ -679,7 +544,7 @@ function Data:put_default(name, value, entry)
   forget(self)
   own(self, name).default = value
   record_history(self, name, entry)
-  if find(name, ":", 1, true) then register(self, name) end
+  if find(name, ":", 1, true) then override.register(self, name) end
   if self.decisive[name] then decide(self, name, value) end
 end
 
@@ -730,7 +595,7 @@ function Data:delete(name, entry)
   record_history(self, name, entry or entry_of(self, "unset", name))
   self.vars[name] = {}
   if self.variants[name] then self.variants[name] = false end
-  if find(name, ":", 1, true) then unregister(self, name) end
+  if find(name, ":", 1, true) then override.unregister(self, name) end
 end
 
 --- Rename a variable; its pending operations and variants come along, other flags do not.
@@ -755,7 +620,7 @@ function Data:rename(name, new)
     end
   end
   self:rename_variants(name, new)
-  if value == nil and find(new, ":", 1, true) then register(self, new) end
+  if value == nil and find(new, ":", 1, true) then override.register(self, new) end
   self:delete(name, entry)
 end
 
@@ -765,13 +630,13 @@ function Data:rename_variants(name, new)
   local moved = {}
   self.variants[new] = moved
   for i = 1, #list, 2 do
-    local variant = replaced(list[i], name, new)
+    local variant = override.replaced(list[i], name, new)
     moved[#moved + 1] = variant
     moved[#moved + 1] = list[i + 1]
     moved[variant] = true
   end
   for i = 1, #list, 2 do
-    self:rename(list[i], replaced(list[i], name, new))
+    self:rename(list[i], override.replaced(list[i], name, new))
   end
 end
 
@@ -786,7 +651,7 @@ local function varied(self, name)
   if not list then return false end
   need_overrides(self)
   for i = 1, #list, 2 do
-    if active(self.override_set, list[i + 1]) then return true end
+    if override.active(self.override_set, list[i + 1]) then return true end
   end
   return false
 end

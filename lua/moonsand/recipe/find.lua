@@ -11,13 +11,7 @@ local M = {}
 
 ---@type moonsand.recipe.Disk
 M.disk = {
-  read = function(path)
-    local file = io.open(path, "rb")
-    if not file then return nil end
-    local text = file:read("a")
-    file:close()
-    return text
-  end,
+  read = require("moonsand.text").read,
   list = function(path)
     return core.readdir(path) or {}
   end,

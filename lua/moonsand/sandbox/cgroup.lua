@@ -33,13 +33,7 @@ function M.world()
   return {
     pid = core.getpid(),
     systemd = core.stat("/run/systemd/system") ~= nil,
-    read = function(path)
-      local file = io.open(path, "rb")
-      if not file then return nil end
-      local text = file:read("a")
-      file:close()
-      return text
-    end,
+    read = require("moonsand.text").read,
   }
 end
 

@@ -4,7 +4,6 @@ local core = require "moonsand.core"
 local defaults = require "moonsand.sandbox.defaults"
 local ids = require "moonsand.sandbox.ids"
 local limits = require "moonsand.sandbox.limits"
-local order = require "moonsand.order"
 local plan = require "moonsand.sandbox.plan"
 
 local M = {}
@@ -192,17 +191,6 @@ function M.join(options, holder, fds)
   add(steps, options.groups and limits.group_step(options.limits, options.groups))
   add_program(steps, options, fds)
   return plan.new(steps)
-end
-
---- Names of the mounts that a plan makes, in order; what `moonsand run --json` lists.
----@param steps moonsand.sandbox.Plan
----@return string[]
-function M.targets(steps)
-  local seen = {}
-  for _, step in ipairs(steps) do
-    if step.target and step[1] ~= "chdir" then seen[step.target] = true end
-  end
-  return order.keys(seen)
 end
 
 return M

@@ -140,13 +140,7 @@ function M.host()
   local core = require "moonsand.core"
   return {
     uid = core.uid(),
-    read = function(path)
-      local file = io.open(path, "rb")
-      if not file then return nil end
-      local text = file:read("a")
-      file:close()
-      return text
-    end,
+    read = require("moonsand.text").read,
   }
 end
 

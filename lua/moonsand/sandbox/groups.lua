@@ -4,6 +4,7 @@
 local cgroup = require "moonsand.sandbox.cgroup"
 local core = require "moonsand.core"
 local order = require "moonsand.order"
+local read = require("moonsand.text").read
 
 local M = {}
 
@@ -17,14 +18,6 @@ local PERIOD = 100000 -- microseconds, the kernel's default
 ---@field missing table[]        best-effort limits that are not in force: {name, what, fix}
 local Groups = {__name = "moonsand.sandbox.Groups"}
 Groups.__index = Groups
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read("a")
-  file:close()
-  return text
-end
 
 local function number(path)
   local text = read(path)
