@@ -1,7 +1,7 @@
 /*
 ** The floor: what one sandbox costs when C asks the kernel for it in the most direct way.
 **
-**   floor INIT [net] OPERATION... -- PROGRAM ARGUMENT... -- FILE... -- PEER ARGUMENT...
+**   floor INIT [net] [filter FILE] OPERATION... -- PROGRAM ARGUMENT... -- FILE... -- PEER ARGUMENT...
 **
 ** The operations come from the plan of the sandbox that it is compared with, so both make the same
 ** mounts. It reads one letter a round and answers with a line, "NANOSECONDS STATUS BYTES", and the
@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <net/if.h>
 #include <poll.h>
@@ -49,6 +51,8 @@ static uint64_t namespaces =
 static char **operations, **program, **files, **peer;
 static char uid_map[64], gid_map[64], output[OUTPUT_LIMIT];
 static size_t output_size;
+static struct sock_filter instructions[4096];
+static struct sock_fprog filter = {.filter = instructions};
 static int null_fd, init_fd, self_fd, last_cap, status_pipe[2];
 
 /* Also in a child that shares our memory: no exit handlers, no buffers. */
@@ -272,6 +276,7 @@ static _Noreturn void run_program(const int *out)
   TRY(dup2(null_fd, 0));
   TRY(dup2(out[0], 1));
   TRY(dup2(out[1], 2));
+  if (filter.len > 0) TRY(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0));
   execve(program[0], program, env);
   die(program[0]);
 }
@@ -426,9 +431,21 @@ static char **section(char ***at)
   char **list = *at;
 
   while (**at && strcmp(**at, "--") != 0) ++*at;
-  if (!**at) die("usage: floor INIT [net] OPERATION... -- PROGRAM... -- FILE... -- PEER...");
+  if (!**at) die("usage: floor INIT [net] [filter FILE] OPERATION... -- PROGRAM... -- FILE... -- PEER...");
   *(*at)++ = NULL;
   return list;
+}
+
+/* The program of BPF that the library would install, as it is in memory. */
+static void read_filter(const char *path)
+{
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t size;
+
+  TRY(fd);
+  TRY(size = read(fd, instructions, sizeof instructions));
+  filter.len = (unsigned short)((size_t)size / sizeof *instructions);
+  close(fd);
 }
 
 int main(int argc, char **argv)
@@ -438,6 +455,7 @@ int main(int argc, char **argv)
   if (argc < 3) die("usage: floor INIT ...");
   TRY(init_fd = open(argv[1], O_PATH | O_CLOEXEC));
   if (take(&at, "net")) namespaces |= CLONE_NEWNET;
+  if (take(&at, "filter")) read_filter(*at++);
   operations = section(&at);
   program = section(&at);
   files = section(&at);

@@ -58,7 +58,8 @@ end
 --- What floor.c does without being told.
 local built_in = {
   namespaces = true, ids = true, hostname = true, loopback = true, remount = true, pivot = true,
-  chdir = true, no_new_privileges = true, capabilities = true, fds = true, exec = true,
+  chdir = true, no_new_privileges = true, capabilities = true, seccomp = true, fds = true,
+  exec = true,
 }
 
 function operations.rlimit(s) return s.core == 0 and {"no_core"} or {} end
@@ -67,10 +68,27 @@ local function append(list, words)
   table.move(words, 1, #words, #list + 1, list)
 end
 
+--- Keep a text in a file of the benchmark's; returns its path.
+local function kept(place, name, text)
+  local path = place .. "/" .. name
+  local file <close> = assert(core.open(path, "w"))
+  assert(file:write(text))
+  return path
+end
+
+--- The filter of the plan, for floor.c to install as it is.
+local function filter_words(plan, place)
+  for _, step in ipairs(plan) do
+    if step[1] == "seccomp" then return {"filter", kept(place, "filter", step.program)} end
+  end
+  return {}
+end
+
 --- The words that tell floor.c what the plan says.
-local function floor_words(plan, network)
+local function floor_words(plan, network, place)
   local words, has_etc = {}, false
   if network == "none" then words[1] = "net" end
+  append(words, filter_words(plan, place))
   for _, step in ipairs(plan) do
     if not has_etc and step.target and step.target:find "^/etc/" then
       append(words, {"mkdir", "etc"})
@@ -121,9 +139,7 @@ local function bwrap_words(plan, network, place)
   if network == "none" then words[#words + 1] = "--unshare-net" end
   for _, step in ipairs(plan) do
     if step[1] == "file" then
-      files[#files + 1] = ("%s/file%d"):format(place, #files)
-      local file <close> = assert(core.open(files[#files], "w"))
-      assert(file:write(step.text))
+      files[#files + 1] = kept(place, "file" .. #files, step.text)
       append(words, {"--perms", "0644", "--file", tostring(9 + #files), step.target})
     elseif step[1] == "exec" then
       for _, name in ipairs {"PATH", "HOME", "LANG", "TERM"} do
@@ -149,7 +165,7 @@ local function start_floor(place, network, command)
   local plan = sandbox.new(options(place, network, command)):plan()
   local peer, files = bwrap_words(plan, network, place)
   local words = {build .. "/bench/floor", build .. "/core/moonsand-init"}
-  append(words, floor_words(plan, network))
+  append(words, floor_words(plan, network, place))
   words[#words + 1] = "--"
   append(words, command)
   words[#words + 1] = "--"
@@ -195,7 +211,7 @@ end
 --- What a program can see of its sandbox, without what differs from one to the next.
 local view = [[
 cut -d' ' -f5,6 /proc/self/mountinfo | sort
-grep -E '^(CapEff|CapBnd|NoNewPrivs|Uid|Gid)' /proc/self/status
+grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp|Seccomp_filters|Uid|Gid)' /proc/self/status
 echo /proc/[0-9]* | tr -s '[:space:][:digit:]' '\n' | sort -u
 pwd; hostname; cat /etc/passwd /etc/group /etc/hosts; ls -l /proc/self/fd | wc -l
 env | sort; cat /proc/self/limits]]
