@@ -31,6 +31,19 @@ describe("a fault", function()
   end)
 end)
 
+describe("the distance of two names", function()
+  it("counts letters that are missing, too many, other ones, or in each other's place", function()
+    for _, case in ipairs {{"", "", 0}, {"abc", "abc", 0}, {"", "abc", 3}, {"abc", "", 3},
+      {"build", "buid", 1}, {"build", "biuld", 1}, {"kitten", "sitting", 3}, {"ab", "ba", 1}} do
+      assert.are.equal(case[3], fault.distance(case[1], case[2]))
+    end
+  end)
+
+  it("is small enough for a verb with two letters swapped", function()
+    assert.are.equal("build", fault.nearest("biuld", {"build", "run", "shell"}))
+  end)
+end)
+
 describe("a scope", function()
   it("runs its steps newest first, all of them, and throws the first error", function()
     local log = {}
