@@ -98,13 +98,18 @@ static bool is_normal(const char *path)
   return true;
 }
 
+void check_target_path(Check *c, const char *field, const char *path)
+{
+  if (strlen(path) > 4000) misuse(c, "%s is longer than 4000 bytes", field);
+  if (!is_normal(path))
+    misuse(c, "%s '%s' must be an absolute path without empty, '.' or '..' parts", field, path);
+}
+
 const char *check_target(Check *c, const char *field)
 {
   const char *path = check_string(c, field);
 
-  if (!is_normal(path))
-    misuse(c, "%s '%s' must be an absolute path without empty, '.' or '..' parts", field, path);
-  if (strlen(path) > 4000) misuse(c, "%s is longer than 4000 bytes", field);
+  check_target_path(c, field, path);
   return path;
 }
 

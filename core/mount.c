@@ -1,4 +1,4 @@
-/* Mounts by the new mount API: binds, tmpfs, proc, a minimal dev, attributes, pivot. */
+/* Mounts by the new mount API: binds, attributes, propagation, pivot. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 ** mounted on its root.
 ** The mount's fd is closed, unless it becomes the new root.
 */
-int attach(Run *r, int mount, const char *target, bool directory)
+int attach(Run *r, int mount, const char *target, unsigned kind)
 {
   bool is_root = target[0] == '/' && target[1] == '\0';
   unsigned flags = MOVE_MOUNT_F_EMPTY_PATH;
@@ -34,7 +34,7 @@ int attach(Run *r, int mount, const char *target, bool directory)
     r->root = mount;
     return 0;
   }
-  place = target_place(r, target, directory, &name);
+  place = target_place(r, target, kind, &name);
   if (place < 0) {
     result = stop(r, "make the mount point", target);
   } else {
@@ -47,7 +47,7 @@ int attach(Run *r, int mount, const char *target, bool directory)
 }
 
 /* MOUNT_ATTR_* of the fields read_only, setuid, devices, executable. */
-static uint64_t check_attributes(Check *c, bool read_only)
+uint64_t check_attributes(Check *c, bool read_only)
 {
   uint64_t attributes = 0;
 
@@ -87,141 +87,7 @@ int run_bind(Run *r, const Step *s)
     close(tree);
     return -1;
   }
-  return attach(r, tree, s->target, S_ISDIR(st.st_mode));
-}
-
-/* From a configured fs context to a detached mount. The context is closed. */
-static int finish_context(Run *r, int fs, uint64_t attributes, const char *target)
-{
-  int mount;
-
-  if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
-    stop_with_log(r, fs, "create the file system", target);
-    close(fs);
-    return -1;
-  }
-  mount = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)attributes);
-  if (mount < 0) stop_with_log(r, fs, "fsmount", target);
-  close(fs);
-  return mount;
-}
-
-/* Field 'size' in decimal, as the file system takes it; "": the kernel's half of memory. */
-const char *check_size(Check *c)
-{
-  lua_Integer size = check_integer(c, "size", 1, INT64_MAX / 2, 0);
-  char *text = keep_memory(c, 32);
-
-  lua_pushfstring(c->L, "%I", (LUAI_UACINT)size);
-  strncpy(text, size > 0 ? lua_tostring(c->L, -1) : "", 31);
-  lua_pop(c->L, 1);
-  return text;
-}
-
-void check_tmpfs(Check *c, Step *s)
-{
-  unsigned mode = (unsigned)check_integer(c, "mode", 0, 07777, 0755);
-  char *text = keep_memory(c, 32);
-
-  s->target = check_target(c, "target");
-  s->attributes = check_attributes(c, false);
-  s->text = check_size(c);
-  for (int i = 4; i >= 0; i--, mode >>= 3) text[i] = (char)('0' + (mode & 7));
-  s->source = text; /* mode in octal */
-}
-
-static int make_tmpfs(Run *r, const char *size, const char *mode, uint64_t attributes,
-                      const char *target)
-{
-  int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
-
-  if (fs < 0) return stop(r, "fsopen", target);
-  if ((size[0] && fsconfig(fs, FSCONFIG_SET_STRING, "size", size, 0) < 0) ||
-      fsconfig(fs, FSCONFIG_SET_STRING, "mode", mode, 0) < 0) {
-    stop_with_log(r, fs, "configure", target);
-    close(fs);
-    return -1;
-  }
-  return finish_context(r, fs, attributes, target);
-}
-
-int run_tmpfs(Run *r, const Step *s)
-{
-  int mount = make_tmpfs(r, s->text, s->source, s->attributes, s->target);
-
-  return mount < 0 ? -1 : attach(r, mount, s->target, true);
-}
-
-void check_proc(Check *c, Step *s)
-{
-  s->target = check_target(c, "target");
-  s->attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-  if (check_flag(c, "read_only", false)) s->attributes |= MOUNT_ATTR_RDONLY;
-}
-
-int run_proc(Run *r, const Step *s)
-{
-  int mount, fs = fsopen("proc", FSOPEN_CLOEXEC);
-
-  if (fs < 0) return stop(r, "fsopen", s->target);
-  mount = finish_context(r, fs, s->attributes, s->target);
-  return mount < 0 ? -1 : attach(r, mount, s->target, true);
-}
-
-void check_dev(Check *c, Step *s)
-{
-  s->target = check_target(c, "target");
-  s->text = check_size(c);
-}
-
-/* A node of the caller's /dev, as a bind: mknod is not allowed in a user namespace
-   (user_namespaces(7)). */
-static int bind_node(Run *r, int dev, const char *path)
-{
-  const char *name = path + sizeof "/dev/" - 1;
-  int tree, result = 0;
-
-  if (mknodat(dev, name, S_IFREG | 0666, 0) < 0) return stop(r, "create", path);
-  tree = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-  if (tree < 0) return stop(r, "open_tree", path);
-  if (move_mount(tree, "", dev, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-    result = stop(r, "move_mount", path);
-  close(tree);
-  return result;
-}
-
-static int fill_dev(Run *r, int dev)
-{
-  static const char *const nodes[] = {"/dev/null",   "/dev/zero",    "/dev/full",
-                                      "/dev/random", "/dev/urandom", "/dev/tty"};
-  static const char *const links[][2] = {{"/proc/self/fd", "fd"},
-                                         {"/proc/self/fd/0", "stdin"},
-                                         {"/proc/self/fd/1", "stdout"},
-                                         {"/proc/self/fd/2", "stderr"}};
-
-  for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
-    if (bind_node(r, dev, nodes[i]) < 0) return -1;
-  for (size_t i = 0; i < sizeof links / sizeof *links; i++)
-    if (symlinkat(links[i][0], dev, links[i][1]) < 0) return stop(r, "symlink", links[i][1]);
-  if (mkdirat(dev, "shm", 01777) < 0 || fchmodat(dev, "shm", 01777, 0) < 0)
-    return stop(r, "mkdir", "/dev/shm");
-  return 0;
-}
-
-/* Attached first and filled afterwards: mounting inside of a detached tree is refused by some
-   kernels. */
-int run_dev(Run *r, const Step *s)
-{
-  int keep, result,
-    mount = make_tmpfs(r, s->text, "0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, s->target);
-
-  if (mount < 0) return -1;
-  keep = fcntl(mount, F_DUPFD_CLOEXEC, 0);
-  if (keep < 0) return stop(r, "dup", s->target);
-  result = attach(r, mount, s->target, true);
-  if (result == 0) result = fill_dev(r, keep);
-  close(keep);
-  return result;
+  return attach(r, tree, s->target, S_ISDIR(st.st_mode) ? PLACE_DIRECTORY : PLACE_FILE);
 }
 
 /* remount: change the attributes of what is mounted on target; true sets, false clears where the

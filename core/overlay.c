@@ -177,6 +177,10 @@ static int legacy_mount(Run *r, const Step *s)
   if (mount("overlay", place_name, "overlay", flags, options) < 0)
     return stop(r, "mount", s->target);
   close(place);
+  if (!s->overlay.upper && r->own && (place = target_open(r, s->target, O_PATH)) >= 0) {
+    target_own(r, place);
+    close(place);
+  }
   if (s->target[1] == '\0') {
     errno = EOPNOTSUPP;
     return stop(r, "an overlay on / needs Linux 6.7", s->target);
@@ -224,5 +228,7 @@ int run_overlay(Run *r, const Step *s)
     close(mount);
     return result;
   }
-  return mount < 0 ? result : attach(r, mount, s->target, true);
+  if (mount < 0) return result;
+  if (!s->overlay.upper) target_own(r, mount);
+  return attach(r, mount, s->target, PLACE_DIRECTORY);
 }

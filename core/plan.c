@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -169,7 +170,23 @@ static const Step *find_ranges(const Step *steps, size_t count)
   return NULL;
 }
 
-/* spawn(plan) -> process | nil, message, errno, {step =, verb =, call =, path =, log =} */
+/* Mount points may have to be made on the caller's disk: then the child has to know what is not. */
+static void watch_places(Check *c, Run *run)
+{
+  bool writable = false;
+
+  for (size_t i = 0; i < run->count; i++) {
+    const Step *s = &run->steps[i];
+
+    if (is_verb(s, "bind") && !(s->attributes & MOUNT_ATTR_RDONLY)) writable = true;
+    if (is_verb(s, "overlay") && s->overlay.upper) writable = true;
+  }
+  if (!writable) return;
+  run->report->made = keep_memory(c, run->count * sizeof *run->report->made);
+  run->own = keep_memory(c, 2 * run->count * sizeof *run->own); /* an overlay and its tmpfs: two */
+}
+
+/* spawn(plan) -> process [, notes] | nil, message, errno, {step =, verb =, call =, path =, log =} */
 static int core_spawn(lua_State *L)
 {
   Report report = {.step = -1};
@@ -183,6 +200,7 @@ static int core_spawn(lua_State *L)
   lua_settop(L, 1);
   lua_newtable(L);
   run.steps = check_plan(&c, 1, &run.count);
+  watch_places(&c, &run);
   run.stack = child_stack(L);
   process = process_new(L);
   if ((run.init = init_fd(L)) < 0) return fail(L, "make the memfd of pid 1");
@@ -206,7 +224,7 @@ static int core_spawn(lua_State *L)
     process_kill(process);
     return push_report(L, run.steps, &report);
   }
-  return 1;
+  return 1 + push_notes(L, run.steps, run.count, &report);
 }
 
 static const luaL_Reg functions[] = {

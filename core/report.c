@@ -73,6 +73,44 @@ static void set_string(lua_State *L, const char *name, const char *value)
   lua_setfield(L, -2, name);
 }
 
+/* Every part of the target from the first one that was made. */
+static void push_made(lua_State *L, const Step *s, size_t size)
+{
+  const char *target = s->target;
+
+  for (;; size += 1 + strcspn(target + size + 1, "/")) {
+    lua_pushlstring(L, target, size);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    if (target[size] == '\0') return;
+  }
+}
+
+/* Directories and files that a plan makes are no mount points: the caller has asked for them. */
+static bool was_made_to_mount_on(const Step *s, uint16_t made)
+{
+  return made > 0 && s->verb->run != run_mkdir && s->verb->run != run_file &&
+         s->verb->run != run_symlink;
+}
+
+/* What the caller must know though all went well: {mount_points = {path inside, ...}, proc = "bind"
+   when no fresh one was to be had}. Returns 0 and pushes nothing when there is nothing. */
+int push_notes(lua_State *L, const Step *steps, size_t count, const Report *report)
+{
+  bool told = report->proc_is_callers;
+
+  for (size_t i = 0; report->made && i < count; i++)
+    if (was_made_to_mount_on(&steps[i], report->made[i])) told = true;
+  if (!told) return 0;
+  lua_createtable(L, 0, 2);
+  if (report->proc_is_callers) set_string(L, "proc", "bind");
+  lua_newtable(L);
+  for (size_t i = 0; report->made && i < count; i++)
+    if (was_made_to_mount_on(&steps[i], report->made[i]))
+      push_made(L, &steps[i], report->made[i]);
+  lua_setfield(L, -2, "mount_points");
+  return 1;
+}
+
 /* nil, message, errno, {step = number from 1, verb =, call =, path =, log =} */
 int push_report(lua_State *L, const Step *steps, const Report *report)
 {

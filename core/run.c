@@ -162,20 +162,37 @@ static int spawn_with_ranges(Run *r, Process *p, struct clone_args *args, const 
   return pid < 0 ? -1 : 0;
 }
 
+static size_t shared_size(const Run *r)
+{
+  return sizeof(Report) + r->count * sizeof *r->report->made;
+}
+
 /*
 ** A child that shares our memory must not be what an out-of-memory killer chooses: we would die with
 ** it. In a vfork it is never chosen; while it waits for its ranges it is no vfork, and has a copy.
 */
 static Report *share_report(Run *r, struct clone_args *args)
 {
-  Report *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                        -1, 0);
+  Report *shared = mmap(NULL, shared_size(r), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
   if (shared == MAP_FAILED) return NULL;
   *shared = *r->report;
+  if (shared->made) shared->made = (uint16_t *)(void *)(shared + 1);
   r->report = shared;
   args->flags &= ~(uint64_t)CLONE_VM;
   return shared;
+}
+
+static void take_report(Run *r, Report *own, Report *shared)
+{
+  uint16_t *made = own->made;
+
+  if (made) memcpy(made, shared->made, r->count * sizeof *made);
+  *own = *shared;
+  own->made = made;
+  r->report = own;
+  munmap(shared, shared_size(r));
 }
 
 int spawn_child(Run *r, Process *p, uint64_t namespaces, const Step *ranges)
@@ -211,9 +228,7 @@ int spawn_child(Run *r, Process *p, uint64_t namespaces, const Step *ranges)
   if (dumpable == 1) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* see hide_memory */
   sigprocmask(SIG_SETMASK, &before, NULL);
   if (shared) {
-    *own = *shared;
-    r->report = own;
-    munmap(shared, sizeof *shared);
+    take_report(r, own, shared);
   }
   errno = err;
   return result;

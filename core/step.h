@@ -98,6 +98,9 @@ typedef struct Report {
   int err;
   const char *call; /* the kernel verb that failed */
   const char *path; /* or NULL */
+  bool proc_is_callers; /* no fresh proc was to be had, and a bind was good enough */
+  uint16_t *made; /* by step: the length of the first part of its target that had to be made on the
+                     caller's disk, 0: none; NULL: the plan has no such place */
   char log[512]; /* the kernel's own text, from the fs context */
 } Report;
 
@@ -110,6 +113,8 @@ struct Run {
   bool joined; /* in the namespaces of a sandbox that is there already */
   bool direct; /* one step in the current process: no child, no new world */
   int root; /* the new root; -1: none yet, targets are paths of the caller's world */
+  dev_t *own; /* file systems that vanish with the sandbox; NULL: nobody asks */
+  size_t owned;
   int init; /* memfd of our pid 1 */
   int status; /* write end: pid 1 tells how the program ended */
   int parent; /* pidfd of the caller */
@@ -142,6 +147,7 @@ void check_fields(Check *c, const char *const *known);
 const char *check_string(Check *c, const char *field);
 const char *check_string_or(Check *c, const char *field, const char *otherwise);
 const char *check_target(Check *c, const char *field);
+void check_target_path(Check *c, const char *field, const char *path);
 bool check_flag(Check *c, const char *field, bool otherwise);
 lua_Integer check_integer(Check *c, const char *field, lua_Integer low, lua_Integer high,
                           lua_Integer otherwise);
@@ -153,17 +159,27 @@ void check_step(Check *c, int first_field, Step *s, const Verb *verb);
 int stop(Run *r, const char *call, const char *path);
 int stop_with_log(Run *r, int fs, const char *call, const char *path);
 int push_report(lua_State *L, const Step *steps, const Report *report);
+int push_notes(lua_State *L, const Step *steps, size_t count, const Report *report);
 
 /* target.c: all resolve inside the new root and create nothing outside of it */
+enum { PLACE_FILE = 0, PLACE_DIRECTORY = 1, PLACE_EXACT = 2 };
 int target_open(Run *r, const char *target, int flags);
+int target_exact(Run *r, const char *target, int flags);
 int target_parent(Run *r, const char *target, const char **name);
 int target_directory(Run *r, const char *target, unsigned mode);
-int target_place(Run *r, const char *target, bool directory, const char **name);
+int target_place(Run *r, const char *target, unsigned kind, const char **name);
 void target_close(Run *r, int fd);
+void target_own(Run *r, int mount);
 
 /* mount.c */
+uint64_t check_attributes(Check *c, bool read_only);
+int attach(Run *r, int mount, const char *target, unsigned kind);
+
+/* tmpfs.c */
 const char *check_size(Check *c);
-int attach(Run *r, int mount, const char *target, bool directory);
+int make_tmpfs(Run *r, const char *size, const char *mode, uint64_t attributes,
+               const char *target);
+int finish_context(Run *r, int fs, uint64_t attributes, const char *target);
 
 /* rlimit.c */
 int apply_rlimits(Run *r, const Step *s);
@@ -184,6 +200,9 @@ extern const Verb verbs[];
 DECLARE_VERB(bind);
 DECLARE_VERB(tmpfs);
 DECLARE_VERB(proc);
+DECLARE_VERB(sysfs);
+DECLARE_VERB(mask);
+DECLARE_VERB(protect);
 DECLARE_VERB(dev);
 DECLARE_VERB(remount);
 DECLARE_VERB(propagation);

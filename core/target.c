@@ -19,10 +19,10 @@ enum { TRIES = 32 };
 
 /* openat2 may answer EAGAIN when a rename happens anywhere meanwhile (openat2(2)): a bounded
    retry is right. */
-static int open_in(int root, const char *path, int flags)
+static int open_in(int root, const char *path, int flags, uint64_t resolve)
 {
   struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-                         .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+                         .resolve = RESOLVE_NO_MAGICLINKS | resolve};
   long fd = -1;
 
   for (int i = 0; i < TRIES; i++) {
@@ -35,8 +35,37 @@ static int open_in(int root, const char *path, int flags)
 /* Before there is a new root, and in a direct call, "inside" is the process's own root. */
 int target_open(Run *r, const char *target, int flags)
 {
-  if (r->root >= 0) return open_in(r->root, target, flags);
+  if (r->root >= 0) return open_in(r->root, target, flags, RESOLVE_IN_ROOT);
   return open(target, flags | O_CLOEXEC);
+}
+
+/* The same, and a symbolic link anywhere in the path is an error (ELOOP). */
+int target_exact(Run *r, const char *target, int flags)
+{
+  if (r->root >= 0)
+    return open_in(r->root, target, flags, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+  return open_in(AT_FDCWD, target, flags, RESOLVE_NO_SYMLINKS);
+}
+
+/* What is made on this mount vanishes with the sandbox. */
+void target_own(Run *r, int mount)
+{
+  struct stat st;
+
+  if (r->own && fstat(mount, &st) == 0) r->own[r->owned++] = st.st_dev;
+}
+
+/* A part of a target was made in `parent`, where its path is `size` bytes long: when that is the
+   caller's disk, he is told. */
+static void note_made(Run *r, int parent, size_t size)
+{
+  uint16_t *made = r->report->made;
+  struct stat st;
+
+  if (!made || made[r->report->step] > 0 || fstat(parent, &st) < 0) return;
+  for (size_t i = 0; i < r->owned; i++)
+    if (r->own[i] == st.st_dev) return;
+  made[r->report->step] = (uint16_t)size;
 }
 
 /* A directory for every prefix of path that has none; returns the last one. */
@@ -55,10 +84,12 @@ static int make_path(Run *r, const char *path, unsigned mode)
     name[part] = '\0';
     next = target_open(r, prefix, O_PATH | O_DIRECTORY);
     if (next < 0 && errno == ENOENT) {
-      if (mkdirat(parent, name, after ? 0755 : mode) == 0)
+      if (mkdirat(parent, name, after ? 0755 : mode) == 0) {
+        note_made(r, parent, at + 1 + part);
         next = target_open(r, prefix, O_PATH | O_DIRECTORY);
-      else if (errno == EEXIST) /* a symbolic link that leads nowhere */
+      } else if (errno == EEXIST) { /* a symbolic link that leads nowhere */
         errno = ENOENT;
+      }
     }
     close(parent);
     parent = next;
@@ -97,19 +128,23 @@ void target_close(Run *r, int fd)
 
 /*
 ** Something to mount on: a new directory or file, as its parent and its name, or what is there, as
-** itself and "". A name that was made here is no link, and a last part is never followed.
+** itself and "". A name that was made here is no link, and a last part is never followed. With
+** PLACE_EXACT there is no link on the way either.
 */
-int target_place(Run *r, const char *target, bool directory, const char **name)
+int target_place(Run *r, const char *target, unsigned kind, const char **name)
 {
-  int fd, made, err, parent = target_parent(r, target, name);
+  bool directory = kind & PLACE_DIRECTORY, exact = kind & PLACE_EXACT;
+  int fd, made, err, flags = directory ? O_PATH | O_DIRECTORY : O_PATH;
+  int parent = target_parent(r, target, name);
 
   if (parent < 0) return -1;
   made = directory ? mkdirat(parent, *name, 0755) : mknodat(parent, *name, S_IFREG | 0644, 0);
-  if (made == 0) return parent;
-  err = errno;
+  if (made == 0) note_made(r, parent, strlen(target));
+  if (made == 0 && (!exact || parent == r->root)) return parent;
+  err = made == 0 ? EEXIST : errno;
   target_close(r, parent);
   *name = "";
-  fd = target_open(r, target, directory ? O_PATH | O_DIRECTORY : O_PATH);
+  fd = exact ? target_exact(r, target, flags) : target_open(r, target, flags);
   if (fd < 0 && err != EEXIST) errno = err; /* EEXIST: a symbolic link that leads nowhere */
   return fd;
 }

@@ -104,6 +104,16 @@ describe("the options of a sandbox", function()
     assert.is_nil(parsed({}).nested)
   end)
 
+  it("say what of the kernel is shown, and what is hidden", function()
+    local spec = parsed {"--proc", "bind", "--sysfs", "--devpts", "--device", "/dev/fuse", "--mask",
+      "/a", "--mask", "/b", "--protect", "/c"}
+    assert.are.same({"bind", true, true, {"/dev/fuse"}, {"/a", "/b"}, {"/c"}}, {spec.proc,
+      spec.sysfs, spec.devpts, spec.devices, spec.mask, spec.protect})
+    assert.is_false(parsed({"--proc", "none"}).proc)
+    assert.is_nil(parsed({}).proc)
+    assert.is_truthy(refused {"--mask", "a"}:find("is not an absolute path", 1, true))
+  end)
+
   it("refuse a place inside that is not absolute, and say what to write", function()
     assert.are.equal("'--ro src': the place inside, 'src', is not an absolute path\n" ..
       "  write --ro src:/place/inside", refused {"--ro", "src"})

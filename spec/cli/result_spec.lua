@@ -19,6 +19,7 @@ local kinds = {
   timed_out = "boolean", timed_out_by = "string", limits_hit = "table", not_enforced = "table",
   message = "string", hint = "string", step = "integer", verb = "string", path = "string",
   errno = "integer", log = "string", wall = "number", usage = "table", leftovers = "integer",
+  mount_points = "table",
 }
 
 describe("the JSON record", function()

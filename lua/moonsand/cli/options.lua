@@ -19,6 +19,9 @@ local repeated = {
   {"--overlay-ro", "DST", "mount an overlay that nobody can write to"},
   {"--lower", "DIR", "a lower directory of the last overlay; the first one wins"},
   {"--upper", "DIR", "where the last overlay keeps what is written; else it vanishes"},
+  {"--device", "PATH", "a device node of the host, such as /dev/fuse, that works inside"},
+  {"--mask", "PATH", "hide what is there: an empty file or directory"},
+  {"--protect", "PATH", "make it read-only where it is, with everything below it"},
   {"--env", "NAME=VALUE", "set a variable; the environment starts nearly empty"},
   {"--pass-env", "NAME", "let a variable of the caller through"},
   {"--limit", "NAME=VALUE", "a limit, such as memory=2G; best_effort:2G: rather none than no run"},
@@ -27,6 +30,8 @@ local repeated = {
 --- option, key, what stands after it, description, choices
 local single = {
   {"--root", "root", "host|empty|DIR", "what / starts from: the host (default), nothing, DIR"},
+  {"--proc", "proc", "KIND", "fresh (default); bind: the caller's, read-only; auto; none",
+    {"fresh", "bind", "auto", "none"}},
   {"--cwd", "cwd", "DIR", "the directory to start in"},
   {"--hostname", "hostname", "NAME", "the name of the host inside"},
   {"--umask", "umask", "MODE", "the file mode mask, in octal"},
@@ -63,6 +68,8 @@ function M.define(parser)
     if option[5] then made:choices(option[5]) end
   end
   parser:flag("--nested"):description("sandboxes can be made inside")
+  parser:flag("--sysfs"):description("a read-only /sys")
+  parser:flag("--devpts"):description("terminals can be made inside, by /dev/ptmx")
   parser:option("--net"):argname("none|host"):args("?"):choices({"none", "host"})
     :description("the network inside: none (default), or the host's; `--net` alone is the host's")
     :action(function(args, _, value)
@@ -188,6 +195,14 @@ adders["--file"] = function(spec, step)
   add(spec, "files", {target = absolute(step, target), text = text})
 end
 
+local paths = {["--device"] = "devices", ["--mask"] = "mask", ["--protect"] = "protect"}
+
+for option, key in pairs(paths) do
+  adders[option] = function(spec, step)
+    table.insert(spec[key], absolute(step, step.value))
+  end
+end
+
 adders["--env"] = function(spec, step)
   local name, value = pair(step, "NAME=VALUE")
   spec.env[name] = value
@@ -242,7 +257,8 @@ end
 function M.from_arguments(args, environment)
   local spec = {
     binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {}, last = 0,
-    limits = {}, idle_timeout = seconds(args, "idle_timeout"),
+    limits = {}, devices = {}, mask = {}, protect = {}, sysfs = args.sysfs, devpts = args.devpts,
+    proc = args.proc ~= "none" and args.proc, idle_timeout = seconds(args, "idle_timeout"),
     root = args.root, cwd = args.cwd, hostname = args.hostname, umask = umask(args.umask),
     ids = args.ids, network = args.network, isolation = args.isolation, nested = args.nested,
     seccomp = args.seccomp, landlock = args.landlock, fsync = args.fsync, chown = args.chown,

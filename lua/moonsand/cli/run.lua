@@ -27,6 +27,7 @@ end
 
 local fields = {
   "ok", "outcome", "exit_code", "signal", "timed_out", "timed_out_by", "limits_hit", "not_enforced",
+  "mount_points",
   "message", "hint", "step", "verb", "path", "errno", "log", "wall", "usage", "leftovers",
 }
 

@@ -3,6 +3,7 @@
 local core = require "moonsand.core"
 local defaults = require "moonsand.sandbox.defaults"
 local ids = require "moonsand.sandbox.ids"
+local kernel = require "moonsand.sandbox.kernel"
 local limits = require "moonsand.sandbox.limits"
 local plan = require "moonsand.sandbox.plan"
 
@@ -104,10 +105,8 @@ local function add_root(steps, options, own, uid, gid)
     defaults.host(steps, options.network)
     defaults.names(steps, uid, gid, options.network)
   end
-  -- To the kernel a root's sandbox still is root, and files such as /proc/sysrq-trigger or
-  -- /proc/sys/kernel/core_pattern ask for no capability: such a /proc is read-only as a whole.
-  add(steps, {"proc", target = "/proc", read_only = core.uid() == 0}, {"dev", target = "/dev"},
-    {"tmpfs", target = "/tmp", mode = 1023}) -- 01777
+  kernel.add(steps, options)
+  add(steps, {"tmpfs", target = "/tmp", mode = 1023}) -- 01777
   return given
 end
 
@@ -128,6 +127,7 @@ local function add_world(steps, options)
   add(steps, limits.group_step(options.limits, options.groups), id_step)
   local given = add_root(steps, options, own, uid, gid)
   for _, item in ipairs(own) do add(steps, item.step) end
+  kernel.add_own(steps, options)
   add(steps, {"hostname", name = options.hostname or defaults.hostname})
   if options.network == "none" then add(steps, {"loopback"}) end
   if not given then add(steps, {"remount", target = "/"}) end
@@ -135,9 +135,12 @@ local function add_world(steps, options)
   bound(steps, limits.disk(options.limits))
 end
 
---- What a process gives up for good.
-local function add_bounds(steps)
-  add(steps, {"no_new_privileges"}, {"capabilities", keep = {}})
+--- What a process gives up for good. A root that is to make sandboxes of its own needs one
+--- capability: to map the root of its user namespace into a new one (user_namespaces(7)).
+local function add_bounds(steps, options)
+  local keep = {}
+  if options.nested and (core.uid() == 0 or options.ids ~= "self") then keep[1] = "cap_setfcap" end
+  add(steps, {"no_new_privileges"}, {"capabilities", keep = keep})
 end
 
 --- One program: where it starts, what it may do, what it has open.
@@ -145,7 +148,7 @@ local function add_program(steps, options, fds, term)
   local env = environment(options, term)
   add(steps, {"chdir", target = working_directory(options)})
   if options.umask then add(steps, {"umask", mode = options.umask}) end
-  add_bounds(steps)
+  add_bounds(steps, options)
   add(steps, options.bounds)
   add(steps, (limits.resources(options.limits)))
   add(steps, options.filter)
@@ -176,7 +179,7 @@ end
 function M.hold(options)
   local steps = {}
   add_world(steps, options)
-  add_bounds(steps)
+  add_bounds(steps, {})
   add(steps, {"hold"})
   return plan.new(steps)
 end

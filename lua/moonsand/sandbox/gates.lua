@@ -129,7 +129,7 @@ function M.behind(verb, errno, host)
   if errno == ENOSPC and (verb == "clone3" or verb == "namespaces") then
     return M.user_namespaces(host)
   end
-  if errno ~= EPERM and errno ~= EACCES then return nil end
+  if errno ~= EPERM and errno ~= EACCES or verb == "sysfs" then return nil end
   if verb == "proc" then return M.proc(host) or M.user_namespaces(host) end
   return M.user_namespaces(host)
 end

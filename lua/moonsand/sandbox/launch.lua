@@ -2,6 +2,7 @@
 local compose = require "moonsand.sandbox.compose"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local hint = require "moonsand.sandbox.hint"
 local isolation = require "moonsand.sandbox.isolation"
 local limits = require "moonsand.sandbox.limits"
 local result = require "moonsand.sandbox.result"
@@ -59,6 +60,20 @@ function M.prepare(given, undo)
   return own
 end
 
+--- What went well, and is to be told nevertheless.
+---@param options table   of this run; changed
+---@param notes? {mount_points: string[], proc: string?}   from core.spawn
+function M.note(options, notes)
+  options.mount_points = options.mount_points or {}
+  if not notes then return end
+  options.mount_points = notes.mount_points
+  if notes.proc then
+    table.insert(options.not_enforced, {option = "proc",
+      reason = "no fresh /proc was to be had: processes outside can be seen",
+      hint = "docs/mounts.md"})
+  end
+end
+
 --- Start a program. What `undo` holds is undone when it has ended, or at once when it cannot start.
 ---@param options table   checked
 ---@param undo moonsand.Scope
@@ -73,8 +88,12 @@ function M.start(options, undo, make)
   end
   local io_streams = streams.open(options)
   undo:defer(function() io_streams:close() end)
-  local process, message, errno, details = core.spawn(make(io_streams.fds))
-  if not process then return nil, result.failed(message, errno, details) end
+  local plan = make(io_streams.fds)
+  local process, message, errno, details = core.spawn(plan)
+  if not process then
+    return nil, result.failed(message, errno, details, hint.of(plan, errno, details))
+  end
+  M.note(options, message)
   io_streams:release()
   local cleanup = scope.new()
   for i = 1, #undo - 1 do cleanup[i] = undo[i] end

@@ -3,6 +3,7 @@ local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local filter = require "moonsand.sandbox.filter"
 local isolation = require "moonsand.sandbox.isolation"
+local kernel = require "moonsand.sandbox.kernel"
 local landlock = require "moonsand.sandbox.landlock"
 local limits = require "moonsand.sandbox.limits"
 local order = require "moonsand.order"
@@ -38,6 +39,12 @@ local M = {}
 ---@field dirs? (string|{target: string, mode?: integer, order?: integer})[]
 ---@field symlinks? {target: string, text: string, order?: integer}[]
 ---@field files? {target: string, text: string, mode?: integer, order?: integer}[]
+---@field proc? "fresh"|"bind"|"auto"|false   default "fresh"; bind: the caller's, read-only
+---@field sysfs? boolean      a read-only /sys; needs a network of the sandbox's own
+---@field devpts? boolean     /dev/ptmx and /dev/pts of its own (default: with 'pty')
+---@field devices? string[]   device nodes of the caller's /dev that work inside
+---@field mask? string[]      paths inside that are empty, whatever is there
+---@field protect? string[]   paths inside that are read-only where they are, with all below them
 ---@field env? table<string, string>
 ---@field cwd? string         default: /work when there is one, else /
 ---@field network? "none"|"host"|boolean   default "none": only a loopback of its own
@@ -74,7 +81,8 @@ local kinds = {
   stderr = {"string", "userdata"}, on_output = "function", session = "boolean",
   pty = "boolean", as_init = "boolean", name = "string", seccomp = {"string", "table"},
   nested = "boolean", fsync = "string", chown = "string", landlock = "table",
-  isolation = "string",
+  isolation = "string", proc = {"string", "boolean"}, sysfs = "boolean", devpts = "boolean",
+  devices = "table", mask = "table", protect = "table",
 }
 
 local entries = {
@@ -262,13 +270,6 @@ local function check_environment(env)
   end
 end
 
---- A sandbox inside writes its id maps to /proc, which is read-only in a root's sandbox (compose).
-local function check_nested(options)
-  if not options.nested or core.uid() ~= 0 then return end
-  fault.throw("host", "sandbox: 'nested' is not possible as root: id maps are written to /proc, "
-    .. "which is read-only in a sandbox of root", {hint = "start it as an ordinary user"})
-end
-
 --- Check a table of options and return a complete copy of it.
 ---@param given moonsand.sandbox.Options
 ---@return table
@@ -279,7 +280,7 @@ function M.check(given)
   check_program(given)
   check_terminal(given)
   check_idle(given)
-  check_nested(given)
+  kernel.check(given)
   isolation.check(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end

@@ -94,6 +94,21 @@ function describe.tmpfs(s)
     .. (s.mode and ("  mode %04o"):format(s.mode) or "")
 end
 
+function describe.proc(s)
+  local from = {bind = "the caller's, read-only", auto = "fresh, or the caller's, read-only"}
+  return s.target .. (s.from and ("  (%s)"):format(from[s.from]) or "")
+end
+
+function describe.dev(s) return s.target .. (s.terminals and "  with new terminals" or "") end
+
+function describe.mask(s)
+  local text = #s.paths <= 4 and table.concat(s.paths, " ")
+    or ("%s ... %d more"):format(table.concat(s.paths, " ", 1, 3), #s.paths - 3)
+  return text .. (s.optional and "  (if there)" or "")
+end
+
+describe.protect = describe.mask
+
 function describe.symlink(s) return ("%s -> %s"):format(s.target, s.text) end
 
 function describe.file(s) return ("%s  %d bytes"):format(s.target, #s.text) end

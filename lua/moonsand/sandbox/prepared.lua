@@ -3,6 +3,7 @@
 local compose = require "moonsand.sandbox.compose"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local hint = require "moonsand.sandbox.hint"
 local launch = require "moonsand.sandbox.launch"
 local options = require "moonsand.sandbox.options"
 local result = require "moonsand.sandbox.result"
@@ -36,13 +37,15 @@ function M.new(sandbox)
     undo:close()
     return nil, failure
   end
-  local holder, message, errno, details = core.spawn(compose.hold(own))
+  local plan = compose.hold(own)
+  local holder, message, errno, details = core.spawn(plan)
   if not holder then
     undo:close()
-    return nil, result.failed(message, errno, details)
+    return nil, result.failed(message, errno, details, hint.of(plan, errno, details))
   end
+  launch.note(own, message)
   return setmetatable({sandbox = sandbox, holder = holder, undo = undo, groups = own.groups,
-    not_enforced = own.not_enforced}, Prepared)
+    not_enforced = own.not_enforced, mount_points = own.mount_points}, Prepared)
 end
 
 --- Start a program inside and return at once.
@@ -52,7 +55,7 @@ end
 function Prepared:start(program)
   local own = options.program(self.sandbox.given, program)
   own.groups, own.not_enforced, own.joined = self.groups, self.not_enforced, true
-  own.holds = true
+  own.holds, own.mount_points = true, self.mount_points
   if self.groups then self.groups:mark() end
   local undo <close> = scope.new()
   return launch.start(own, undo, function(fds) return compose.join(own, self.holder, fds) end)

@@ -12,6 +12,7 @@ local M = {}
 ---@field timed_out_by? "wall"|"idle"
 ---@field limits_hit string[]   names of limits, and "wall" or "idle"
 ---@field not_enforced moonsand.sandbox.Unmet[]   what was asked for with best effort, in vain
+---@field mount_points string[]   paths inside that were made on the caller's disk, to mount there
 ---@field stdout string         what was captured
 ---@field stderr string
 ---@field wall number           seconds
@@ -80,15 +81,16 @@ end
 ---@param message string
 ---@param errno integer
 ---@param details table
+---@param hint? string
 ---@return moonsand.sandbox.Result
-function M.failed(message, errno, details)
+function M.failed(message, errno, details, hint)
   details = details or {}
   local exec = details.verb == "exec" and details.call == "exec"
   return setmetatable({
     ok = false, outcome = exec and "exec_failed" or "setup_failed", timed_out = false,
-    limits_hit = {}, not_enforced = {},
+    limits_hit = {}, not_enforced = {}, mount_points = {},
     stdout = "", stderr = "", wall = 0, message = message, errno = errno, step = details.step,
-    verb = details.verb, path = details.path, log = details.log,
+    verb = details.verb, path = details.path, log = details.log, hint = hint,
   }, Result)
 end
 
@@ -122,6 +124,7 @@ function M.ended(ended, fields)
     exit_code = ended.exit_code, signal = ended.signal,
     timed_out = fields.timed_out ~= nil, timed_out_by = fields.timed_out,
     limits_hit = fields.limits_hit or {}, not_enforced = fields.not_enforced or {},
+    mount_points = fields.mount_points or {},
     stdout = fields.stdout, stderr = fields.stderr, wall = fields.wall, usage = ended.usage,
     leftovers = ended.leftovers,
   }, Result)

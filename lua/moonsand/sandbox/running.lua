@@ -183,6 +183,7 @@ function Running:wait(watches)
     stdout = table.concat(self.parts.stdout), stderr = table.concat(self.parts.stderr),
     wall = core.clock() - self.started, timed_out = self.timed_out, oom = verdict.oom,
     limits_hit = verdict.limits_hit, not_enforced = self.options.not_enforced,
+    mount_points = self.options.mount_points,
   })
   self:close()
   return final

@@ -1,0 +1,398 @@
+local core = require "moonsand.core"
+local host = require "spec.support.host"
+local sandbox = require "moonsand.sandbox"
+
+local function run(options)
+  if type(options) == "string" then options = {script = options} end
+  return sandbox.new(options):run()
+end
+
+local function out(options)
+  local r = run(options)
+  assert.is_nil(r.message)
+  return r.stdout
+end
+
+--- The steps of a plan that have a verb.
+local function steps(options, verb)
+  local list = {}
+  for _, step in ipairs(sandbox.new(options):plan()) do
+    if step[1] == verb then list[#list + 1] = step end
+  end
+  return list
+end
+
+--- A process that is in namespaces of its own: `setup` is Lua text that runs there first.
+local function inside(setup, text)
+  local uid, gid = core.uid(), core.gid()
+  return host.lua(([[
+    local core = require "moonsand.core"
+    local sandbox = require "moonsand.sandbox"
+    local host = require "spec.support.host"
+    assert(core.namespaces {"user", "mount"})
+    assert(core.ids {uid = {{%d, %d, 1}}, gid = {{%d, %d, 1}}})
+    assert(core.propagation {target = "/", mode = "private"})
+    %s
+    %s
+  ]]):format(uid, uid, gid, gid, setup, text))
+end
+
+--- A checkout of this tree for a sandbox in the sandbox.
+local function checkout()
+  local here = assert(core.realpath ".")
+  return {
+    nested = true, binds = {{source = here, target = "/tree"}}, cwd = "/tree",
+    env = {LUA_PATH = package.path, LUA_CPATH = package.cpath,
+      LD_PRELOAD = os.getenv "LD_PRELOAD", ASAN_OPTIONS = os.getenv "ASAN_OPTIONS"},
+  }
+end
+
+local function nested(inner, more)
+  local options = checkout()
+  for key, value in pairs(more or {}) do options[key] = value end
+  options.command = {"lua5.4", "-e", ([[
+    local sandbox = require "moonsand.sandbox"
+    local r = sandbox.new(%s):run()
+    io.write(r.stdout, r.message or r.stderr, r.hint or "")
+  ]]):format(inner)}
+  local r = run(options)
+  return r.stdout .. (r.message or r.stderr)
+end
+
+--- Settings of the sandbox's own namespaces: a user may change them.
+local of_namespaces = {["fs/mqueue"] = true}
+for kind in ("shm msg sem aut pid ns_ net user"):gmatch "%S+" do of_namespaces[kind] = true end
+
+describe("/proc", function()
+  it("has nothing in it that a program can change but its own processes", function()
+    for _, ids in ipairs {"self", "root"} do
+      local text = out {ids = ids, script = [[
+        cd /proc
+        for f in $(ls -d * | grep -v '^[0-9]'); do
+          test -f $f && test -w $f && ! test -L $f && (: >>$f) 2>/dev/null && echo $f
+        done
+        for d in sys irq bus fs driver acpi scsi; do
+          test -d $d && find $d -type f -writable 2>/dev/null |
+            while read f; do (: >>$f) 2>/dev/null && echo $f; done
+        done; true]]}
+      for path in text:gmatch "[^\n]+" do
+        local kind = path:match "^sys/kernel/(...)" or path:match "^sys/(%l+/?%l*)"
+        assert.is_true(of_namespaces[kind], ids .. ": " .. path)
+        assert.is_false(host.is_root(), ids .. ": " .. path)
+      end
+    end
+  end)
+
+  it("lets a program write to its own entries", function()
+    assert.are.equal("moonchild\n", out "printf moonchild >/proc/self/comm; cat /proc/$$/comm")
+  end)
+
+  it("shows a root's sandbox nothing that an ordinary user could not read", function()
+    for _, ids in ipairs {"self", "root"} do
+      local text = out {ids = ids, script = [[
+        cd /proc; wc -c kcore keys kmsg kpageflags slabinfo timer_list vmallocinfo 2>/dev/null |
+          awk '$2 != "total" && $2 != "keys" && $1 > 0']]}
+      assert.are.equal("", text)
+      if host.is_root() then assert.are.equal("", out {ids = ids, script = "cat /proc/keys"}) end
+    end
+  end)
+
+  it("costs an ordinary user no mounts: he has no power there", function()
+    local expected = host.is_root() and 1 or 0
+    assert.are.equal(expected, #steps({script = "true"}, "mask"))
+    assert.are.equal(expected, #steps({script = "true"}, "protect"))
+  end)
+
+  it("can be left out", function()
+    assert.are.equal("gone\n", out {proc = false, script = "test -e /proc/self || echo gone"})
+    assert.are.equal(0, #steps({script = "true", proc = false}, "protect"))
+  end)
+
+  it("is not mounted through a symbolic link that a root directory has in its place", function()
+    local dir <close> = host.scratch()
+    for _, name in ipairs {"bin", "lib", "lib64"} do
+      dir:dir "root"
+      assert(core.symlink("usr/" .. name, dir.path .. "/root/" .. name))
+    end
+    dir:dir "root/elsewhere/sys"
+    assert(core.symlink("elsewhere", dir.path .. "/root/proc"))
+    local r = run {script = "true", root = dir.path .. "/root", binds = {{source = "/usr"}}}
+    assert.are.equal("setup_failed", r.outcome)
+    assert.matches("proc /proc: make the mount point: Too many levels of symbolic links", r.message)
+  end)
+
+  it("of another kind is refused with the known ones", function()
+    local ok, problem = pcall(sandbox.new, {script = "true", proc = "frsh"})
+    assert.is_false(ok)
+    assert.are.equal("sandbox: 'proc' is 'frsh'; it may be fresh, bind, auto or false\n" ..
+      "  did you mean 'fresh'?", tostring(problem))
+    assert.has_error(function() sandbox.new {script = "true", proc = true} end)
+  end)
+end)
+
+describe("a /proc of which parts are hidden from the caller", function()
+  local mask = 'assert(core.tmpfs {target = "/proc/bus"})\n'
+
+  it("is explained, with the option that helps", function()
+    local text = inside(mask, [[
+      local r = sandbox.new({script = "true"}):run()
+      io.write(r.outcome, "\n", r.message, "\n", r.hint or "", "\n")
+      io.write(table.concat(require("moonsand.sandbox.doctor").explain(r), "\n"))
+    ]])
+    assert.matches("^setup_failed\nproc /proc: fsmount: Operation not permitted", text)
+    assert.is_truthy(text:find('proc = "bind" (--proc bind)', 1, true))
+    assert.matches("parts of this /proc are hidden %(/proc/bus%)", text)
+  end)
+
+  it("is bound read-only with proc = 'bind', hidden parts and all", function()
+    local text = inside(mask, [[
+      local r = sandbox.new({proc = "bind", script =
+        "ls /proc/bus; cat /proc/self/comm; echo x >/proc/self/comm"}):run()
+      io.write(r.message or r.stdout .. r.stderr)
+    ]])
+    assert.matches("^cat\n", text)
+    assert.matches("Read%-only file system", text)
+  end)
+
+  it("is bound with proc = 'auto', and the result says so", function()
+    local text = inside(mask, [[
+      local r = sandbox.new({proc = "auto", script = "cat /proc/self/comm"}):run()
+      io.write(r.message or r.stdout, r.not_enforced[1].option, ": ", r.not_enforced[1].reason)
+    ]])
+    assert.matches("^cat\nproc: no fresh /proc", text)
+  end)
+
+  it("is fresh with proc = 'auto' where nothing is hidden", function()
+    local r = run {proc = "auto", script = "ls -d /proc/[0-9]* | wc -l"}
+    assert.is_true(tonumber(r.stdout) <= 4, r.message)
+    assert.are.same({}, r.not_enforced)
+  end)
+
+  it("must be a proc file system to be bound", function()
+    local text = inside('assert(core.tmpfs {target = "/proc"})\n', [[
+      local r = sandbox.new({proc = "bind", script = "true", ids = "self"}):run()
+      io.write(r.message or "it ran")
+    ]])
+    assert.is_nil(text:find("it ran", 1, true))
+  end)
+end)
+
+describe("a sandbox in a sandbox", function()
+  it("is for every user, and for the root inside", function()
+    for _, ids in ipairs {"self", "root"} do
+      local text = nested([[{script = "echo inner", proc = "auto"}]], {ids = ids})
+      assert.are.equal("inner\n", text, ids)
+    end
+  end)
+
+  it("of root cannot uncover what the outer one has covered", function()
+    if not host.is_root() then return pending("only root has anything to cover") end
+    local text = nested [[{script = "true"}]]
+    assert.matches("VFS: Mount too revealing", text)
+    assert.is_truthy(text:find("proc = \"bind\"", 1, true))
+    text = nested [[{proc = "bind", script = "echo x >/proc/sys/kernel/core_pattern || true"}]]
+    assert.matches("Read%-only file system", text)
+    text = run {nested = true, script =
+      "unshare -Urm sh -c 'umount /proc/sys; mount -o remount,bind,rw /proc/sys; " ..
+      "echo x >/proc/sys/kernel/core_pattern'"}.stderr
+    assert.matches("umount: /proc/sys: not mounted", text)
+    assert.matches("Read%-only file system", text)
+  end)
+end)
+
+describe("what the caller masks", function()
+  it("is an empty file or directory, whatever is mounted there", function()
+    local dir <close> = host.scratch()
+    dir:file("tree/secret", "s3cret")
+    dir:file("tree/keys/private", "key")
+    local binds = {{source = dir.path .. "/tree", target = "/t", read_only = false}}
+    assert.are.equal("0\n0\n", out {binds = binds, mask = {"/t/secret", "/t/keys"},
+      script = "wc -c </t/secret; ls -A /t/keys | wc -l"})
+    assert.are.equal("s3cret", dir:read "tree/secret")
+  end)
+
+  it("cannot be written to", function()
+    local r = run {mask = {"/usr/share"}, script = "echo x >/usr/share/x"}
+    assert.matches("Read%-only file system", r.stderr)
+  end)
+
+  it("must be there, and there must be no link on the way", function()
+    local dir <close> = host.scratch()
+    dir:file("real/file", "x")
+    assert(core.symlink("real", dir.path .. "/link"))
+    local binds = {{source = dir.path, target = "/t"}}
+    local r = run {binds = binds, mask = {"/t/nosuch"}, script = "true"}
+    assert.are.equal("mask: open without links /t/nosuch: No such file or directory", r.message)
+    for _, key in ipairs {"mask", "protect"} do
+      r = run {binds = binds, [key] = {"/t/link/file"}, script = "true"}
+      assert.matches("/t/link/file: Too many levels of symbolic links", r.message)
+      r = run {binds = binds, [key] = {"/t/link"}, script = "true"}
+      assert.matches("symbolic links", r.message or "it ran")
+    end
+  end)
+
+  it("is refused when it is no path inside", function()
+    for _, path in ipairs {"/", "etc", ""} do
+      assert.has_error(function() sandbox.new {script = "true", mask = {path}} end)
+    end
+    assert.has_error(function() sandbox.new({script = "true", mask = {"/a/../b"}}):run() end)
+  end)
+
+  it("is masked with the null device and nothing else (CVE-2025-31133 class)", function()
+    local dir <close> = host.scratch()
+    local fake = dir:file("fake", "not null")
+    local text = inside(('assert(core.bind {source = %q, target = "/dev/null"})'):format(fake), [[
+      local plan = sandbox.new({script = "true", root = "empty", mask = {"/f"},
+        files = {{target = "/f", text = "x"}}}):plan()
+      for i = #plan, 1, -1 do if plan[i][1] == "dev" then table.remove(plan, i) end end
+      local _, message = core.spawn(plan)
+      io.write(message or "it ran")
+    ]])
+    assert.are.equal("mask: this is not the null device: /dev/null: No such device", text)
+  end)
+end)
+
+describe("what the caller protects", function()
+  it("is read-only where it is, with what is mounted below it", function()
+    local dir <close> = host.scratch()
+    dir:dir "tree/kept/deep"
+    dir:dir "tree/free"
+    local r = run {binds = {{source = dir.path .. "/tree", target = "/t", read_only = false}},
+      tmpfs = {{target = "/t/kept/deep", order = 1}}, protect = {"/t/kept"},
+      script = "echo x >/t/free/x; (echo x >/t/kept/x) || (echo x >/t/kept/deep/x) || true"}
+    assert.are.equal(2, select(2, r.stderr:gsub("Read%-only file system", "")), r.message)
+    assert.are.same({"x"}, core.readdir(dir.path .. "/tree/free"))
+  end)
+end)
+
+describe("a mount point", function()
+  it("that had to be made on the caller's disk is reported, with its parents", function()
+    local dir <close> = host.scratch()
+    local r = run {script = "true", binds = {
+      {source = dir:dir "w", target = "/w", read_only = false},
+      {source = "/usr/share", target = "/w/a/b", order = 1},
+      {source = "/etc/passwd", target = "/w/a/file", order = 2},
+      {source = "/etc/passwd", target = "/elsewhere", order = 3}}}
+    assert.are.same({"/w/a", "/w/a/b", "/w/a/file"}, r.mount_points, r.message)
+    assert.are.same({"b", "file"}, core.readdir(dir.path .. "/w/a"))
+    r = run {script = "true", binds = {{source = dir.path .. "/w", target = "/w",
+      read_only = false}, {source = "/usr/share", target = "/w/a/b"}}}
+    assert.are.same({}, r.mount_points)
+  end)
+
+  it("is reported where a link leads out of a bind, and where one leads into it", function()
+    local dir <close> = host.scratch()
+    dir:dir "w"
+    assert(core.symlink("/tmp", dir.path .. "/w/out"))
+    local r = run {script = "true", symlinks = {{target = "/in", text = "w", order = 1}}, binds = {
+      {source = dir.path .. "/w", target = "/w", read_only = false},
+      {source = "/usr", target = "/w/out/x", order = 2},
+      {source = "/usr", target = "/in/y", order = 3}}}
+    assert.are.same({"/in/y"}, r.mount_points, r.message)
+    assert.are.same({"out", "y"}, core.readdir(dir.path .. "/w"))
+  end)
+
+  it("in an upper of the caller's is reported, in one that vanishes not", function()
+    local dir <close> = host.scratch()
+    dir:dir "l"
+    local function made(upper)
+      local r = run {script = "true", overlays = {{target = "/o", lower = {dir.path .. "/l"},
+        upper = upper}}, tmpfs = {{target = "/o/t"}}}
+      assert.is_nil(r.message)
+      return r.mount_points
+    end
+    assert.are.same({"/o/t"}, made(dir.path .. "/u"))
+    assert.are.same({}, made(nil))
+    assert.are.same({"t"}, core.readdir(dir.path .. "/u"))
+  end)
+
+  it("is reported by every program of a prepared sandbox", function()
+    local dir <close> = host.scratch()
+    local box <close> = assert(sandbox.new({tmpfs = {{target = "/w/t", order = 1}}, binds = {
+      {source = dir.path, target = "/w", read_only = false}}}):prepare())
+    assert.are.same({"/w/t"}, box:run("true").mount_points)
+    assert.are.same({"/w/t"}, box:run("true").mount_points)
+  end)
+
+  it("is not what the caller has asked to be made", function()
+    local dir <close> = host.scratch()
+    local r = run {script = "true", dirs = {"/w/d/e"}, files = {{target = "/w/f/g", text = ""}},
+      binds = {{source = dir.path, target = "/w", read_only = false}}}
+    assert.are.same({}, r.mount_points, r.message)
+    assert.are.same({"d", "f"}, core.readdir(dir.path))
+  end)
+
+  it("is reported when the ids are a range and there are control groups, too", function()
+    local dir <close> = host.scratch()
+    local ok, r = pcall(run, {script = "true", ids = "range",
+      limits = {pids = "best_effort:100"}, binds = {
+        {source = dir.path, target = "/w", read_only = false},
+        {source = "/usr", target = "/w/made"}}})
+    if not ok or r.outcome == "setup_failed" then return pending(tostring(r)) end
+    assert.are.same({"/w/made"}, r.mount_points)
+  end)
+end)
+
+describe("/sys", function()
+  it("is not there unless it is asked for, and read-only then", function()
+    assert.are.equal("no\n", out "test -e /sys || echo no")
+    local r = run {sysfs = true, script = "ls /sys/class/net; grep ' /sys ' /proc/self/mountinfo"}
+    assert.matches("^lo\n", r.stdout, r.message)
+    assert.matches(" ro,nosuid,nodev,noexec", r.stdout)
+  end)
+
+  it("hides the firmware from root", function()
+    assert.are.equal(host.is_root() and "0\n" or "1\n",
+      out {sysfs = true, script = "test -n \"$(ls /sys/firmware)\" && echo 1 || echo 0"})
+  end)
+
+  it("is refused where the network is the host's", function()
+    local ok, problem = pcall(sandbox.new, {script = "true", sysfs = true, network = "host"})
+    assert.is_false(ok)
+    assert.matches("needs a network namespace of the sandbox's own", tostring(problem))
+  end)
+end)
+
+describe("/dev", function()
+  it("has the nodes, links and directories of a small system, and no more", function()
+    assert.are.equal("fd full null random shm stderr stdin stdout tty urandom zero\n",
+      out "ls /dev | tr '\\n' ' ' | sed 's/ $/\\n/'")
+    assert.are.equal("0 ok\n", out [[
+      for n in kmsg mem kvm fuse console sda vda; do test -e /dev/$n && echo $n; done
+      wc -c </dev/null | tr '\n' ' '; echo ok]])
+  end)
+
+  it("has terminals of its own where they are asked for", function()
+    local script = "python3 -c 'import os, pty; m, s = pty.openpty(); print(os.ttyname(s))'"
+    for _, ids in ipairs {"self", "root"} do
+      assert.are.equal("/dev/pts/0\n", out {devpts = true, ids = ids, script = script})
+    end
+    assert.are.equal(true, steps({script = "true", pty = true}, "dev")[1].terminals)
+    assert.is_nil(steps({script = "true", pty = true, devpts = false}, "dev")[1].terminals)
+    assert.is_nil(steps({script = "true"}, "dev")[1].terminals)
+  end)
+
+  it("shows none of the host's terminals", function()
+    local master, slave = core.pty()
+    assert.are.equal("ptmx\n", out {devpts = true, script = "ls /dev/pts"})
+    master:close()
+    slave:close()
+  end)
+
+  it("has the devices that are asked for, and they work", function()
+    if not core.stat "/dev/kmsg" then return pending "this host has no /dev/kmsg" end
+    assert.are.equal("char\n", out {devices = {"/dev/kmsg"},
+      script = "test -c /dev/kmsg && echo char"})
+    assert.are.equal("works\n", out {devices = {"/dev/zero"}, script =
+      "head -c 1 /dev/zero | od -An -tx1 | grep -q 00 && echo works"})
+  end)
+
+  it("takes no device that is none, not there, or not of /dev", function()
+    for path, message in pairs {["/etc/passwd"] = "must be a path below /dev",
+      ["/dev/nosuch"] = "is not there", ["/dev/shm"] = "is a directory, not a device"} do
+      local ok, problem = pcall(sandbox.new, {script = "true", devices = {path}})
+      assert.is_false(ok)
+      assert.is_truthy(tostring(problem):find(message, 1, true), tostring(problem))
+    end
+  end)
+end)
