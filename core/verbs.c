@@ -86,6 +86,23 @@ static int call_verb(lua_State *L)
   return 1;
 }
 
+/* check{"verb", ...}: raises what a plan with this step would raise; nothing is carried out */
+static int check_verb(lua_State *L)
+{
+  Check c = {.L = L, .keep = 2, .verb = "?"};
+  const Verb *verb;
+  Step s;
+
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_newtable(L);
+  if (lua_rawgeti(L, 1, 1) != LUA_TSTRING) misuse(&c, "a step begins with the verb's name");
+  verb = verb_find(lua_tostring(L, -1));
+  if (!verb) misuse(&c, "unknown verb '%s'", lua_tostring(L, -1));
+  check_step(&c, 1, &s, verb);
+  return 0;
+}
+
 /* verbs() -> {name = {field, ...}, ...}: what completion and docs need */
 static int list_verbs(lua_State *L)
 {
@@ -109,6 +126,8 @@ void open_verbs(lua_State *L)
     lua_pushcclosure(L, call_verb, 1);
     lua_setfield(L, -2, v->name);
   }
+  lua_pushcfunction(L, check_verb);
+  lua_setfield(L, -2, "check");
   lua_pushcfunction(L, list_verbs);
   lua_setfield(L, -2, "verbs");
 }

@@ -40,6 +40,7 @@ local single = {
     {"namespaces", "filters"}},
   {"--seccomp", "seccomp", "PRESET|FILE.lua", "which system calls pass: build (default), none"},
   {"--landlock", "landlock", "FILE.lua", "what may be done with which files and ports"},
+  {"--steps", "steps", "FILE.lua", "steps of your own, before or after named ones"},
   {"--fsync", "fsync", "on|off", "off: fsync and its like succeed at once", {"on", "off"}},
   {"--chown", "chown", "HOW", "what a change of owner does: it is tried, ignored, refused",
     {"real", "ignore", "error"}},
@@ -56,10 +57,10 @@ local single = {
 function M.define(parser)
   for _, option in ipairs(repeated) do
     local name = option[1]
-    parser:option(name):argname(option[2]):description(option[3]):count("*"):target("steps")
+    parser:option(name):argname(option[2]):description(option[3]):count("*"):target("ordered")
       :action(function(args, _, value)
-        args.steps = args.steps or {}
-        table.insert(args.steps, {option = name, value = value})
+        args.ordered = args.ordered or {}
+        table.insert(args.ordered, {option = name, value = value})
       end)
   end
   for _, option in ipairs(single) do
@@ -262,11 +263,12 @@ function M.from_arguments(args, environment)
     root = args.root, cwd = args.cwd, hostname = args.hostname, umask = umask(args.umask),
     ids = args.ids, network = args.network, isolation = args.isolation, nested = args.nested,
     seccomp = args.seccomp, landlock = args.landlock, fsync = args.fsync, chown = args.chown,
+    steps = args.steps,
     timeout = seconds(args, "timeout"), grace = seconds(args, "grace"),
     stdin = stream(args.stdin), stdout = stream(args.stdout), stderr = stream(args.stderr),
   }
   spec.env.TERM = environment "TERM"
-  for _, step in ipairs(args.steps or {}) do adders[step.option](spec, step, environment) end
+  for _, step in ipairs(args.ordered or {}) do adders[step.option](spec, step, environment) end
   for _, last in ipairs(spec.overlays) do
     if #last.lower == 0 then
       wrong({option = last.read_only and "--overlay-ro" or "--overlay", value = last.target},

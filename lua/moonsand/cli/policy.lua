@@ -1,4 +1,4 @@
---- Files that hold a table, for `--seccomp FILE.lua` and `--landlock FILE.lua`.
+--- Files that hold a table, for `--seccomp`, `--landlock` and `--steps`.
 local fault = require "moonsand.fault"
 
 local M = {}
@@ -12,7 +12,7 @@ local presets = {build = true, none = true}
 function M.read(option, path)
   local function wrong(reason)
     fault.throw("usage", ("'%s %s': %s"):format(option, path, reason), {
-      hint = "the file holds: return {...}   (docs/filters.md)",
+      hint = "the file holds: return {...}   (moonsand-run(1))",
     })
   end
   local chunk, problem = loadfile(path, "t", {})
@@ -30,6 +30,7 @@ function M.load(spec)
   if spec.seccomp and not presets[spec.seccomp] then
     spec.seccomp = M.read("--seccomp", spec.seccomp)
   end
+  if spec.steps then spec.steps = M.read("--steps", spec.steps) end
   if spec.landlock then spec.landlock = M.read("--landlock", spec.landlock) end
   return spec
 end

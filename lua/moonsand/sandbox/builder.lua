@@ -32,6 +32,7 @@ Builder.tmpfs = append "tmpfs"
 Builder.dir = append "dirs"
 Builder.symlink = append "symlinks"
 Builder.file = append "files"
+Builder.steps = append "steps"
 
 --- Bind a path of the caller, read-only unless said otherwise.
 ---@param source string

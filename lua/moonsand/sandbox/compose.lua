@@ -2,6 +2,7 @@
 --- like.
 local core = require "moonsand.core"
 local defaults = require "moonsand.sandbox.defaults"
+local hooks = require "moonsand.sandbox.hooks"
 local ids = require "moonsand.sandbox.ids"
 local kernel = require "moonsand.sandbox.kernel"
 local limits = require "moonsand.sandbox.limits"
@@ -132,7 +133,13 @@ local function add_world(steps, options)
   if options.network == "none" then add(steps, {"loopback"}) end
   if not given then add(steps, {"remount", target = "/"}) end
   add(steps, {"pivot"})
+end
+
+--- The caller's own steps, and what holds for all steps together.
+local function finished(steps, options, part)
+  for _, hook in ipairs(options.steps) do hooks.insert(steps, hook, part) end
   bound(steps, limits.disk(options.limits))
+  return plan.new(steps)
 end
 
 --- What a process gives up for good. A root that is to make sandboxes of its own needs one
@@ -170,7 +177,7 @@ function M.plan(options, fds, term)
     add_world(steps, options)
   end
   add_program(steps, options, fds, term)
-  return plan.new(steps)
+  return finished(steps, options, "all")
 end
 
 --- The plan of a sandbox that waits for programs.
@@ -181,7 +188,7 @@ function M.hold(options)
   add_world(steps, options)
   add_bounds(steps, {})
   add(steps, {"hold"})
-  return plan.new(steps)
+  return finished(steps, options, "world")
 end
 
 --- The plan of a program in such a sandbox.
@@ -193,7 +200,7 @@ function M.join(options, holder, fds)
   local steps = {{"namespaces", join = holder}}
   add(steps, options.groups and limits.group_step(options.limits, options.groups))
   add_program(steps, options, fds)
-  return plan.new(steps)
+  return finished(steps, options, "program")
 end
 
 return M

@@ -117,13 +117,19 @@ function M.kernel(host)
   end
 end
 
+local function read_only()
+  return gate("the place is on something that is read-only at that step",
+    {fix = "make it at an earlier step (moonsand run --plan shows them), or somewhere else"})
+end
+
 --- The gate that most likely made a step fail.
 ---@param verb string     of the step
 ---@param errno integer
 ---@param host moonsand.sandbox.Host
 ---@return moonsand.sandbox.Gate?
 function M.behind(verb, errno, host)
-  local EPERM, EACCES, ENODEV, ENOSPC, ENOSYS, EINVAL = 1, 13, 19, 28, 38, 22
+  local EPERM, EACCES, ENODEV, ENOSPC, EROFS, ENOSYS, EINVAL = 1, 13, 19, 28, 30, 38, 22
+  if errno == EROFS then return read_only() end
   if errno == ENOSYS or errno == EINVAL then return M.kernel(host) end
   if errno == ENODEV and verb == "overlay" then return M.overlay(host) end
   if errno == ENOSPC and (verb == "clone3" or verb == "namespaces") then

@@ -24,7 +24,9 @@ end
 ---@param given moonsand.sandbox.Options
 ---@return moonsand.Sandbox
 function M.new(given)
-  return setmetatable({given = given, options = options.check(given)}, Sandbox)
+  local self = setmetatable({given = given, options = options.check(given)}, Sandbox)
+  if #self.options.steps > 0 then self:plan() end -- a hook without a place is refused now
+  return self
 end
 
 --- The same in the chain spelling.

@@ -2,6 +2,7 @@
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local filter = require "moonsand.sandbox.filter"
+local hooks = require "moonsand.sandbox.hooks"
 local isolation = require "moonsand.sandbox.isolation"
 local kernel = require "moonsand.sandbox.kernel"
 local landlock = require "moonsand.sandbox.landlock"
@@ -69,6 +70,7 @@ local M = {}
 ---@field chown? "real"|"ignore"|"error"   what changing an owner does where there is one id
 ---@field landlock? moonsand.sandbox.Landlock
 ---@field isolation? "namespaces"|"filters"   filters: where there are no user namespaces
+---@field steps? moonsand.sandbox.Hook[]   steps of one's own before or after named ones
 ---@field name? string        for messages
 
 local kinds = {
@@ -82,7 +84,7 @@ local kinds = {
   pty = "boolean", as_init = "boolean", name = "string", seccomp = {"string", "table"},
   nested = "boolean", fsync = "string", chown = "string", landlock = "table",
   isolation = "string", proc = {"string", "boolean"}, sysfs = "boolean", devpts = "boolean",
-  devices = "table", mask = "table", protect = "table",
+  devices = "table", mask = "table", protect = "table", steps = "table",
 }
 
 local entries = {
@@ -305,6 +307,8 @@ function M.check(given)
   options.ids = options.ids or "self"
   options.root = options.root or "host"
   options.filter = filter.step(options)
+  options.steps = {}
+  for i, hook in ipairs(given.steps or {}) do options.steps[i] = hooks.check(hook) end
   if options.isolation == "filters" then
     options.as_init = true
     options.bounds, options.not_enforced = isolation.bounds(options)

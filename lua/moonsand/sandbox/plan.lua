@@ -1,4 +1,6 @@
 --- A plan: the ordered list of kernel steps that makes one sandbox. Plain data that prints itself.
+local hooks = require "moonsand.sandbox.hooks"
+local names = require "moonsand.sandbox.names"
 local order = require "moonsand.order"
 
 local M = {}
@@ -137,17 +139,42 @@ function describe.exec(s)
   return table.concat(words, " ")
 end
 
+--- One readable line for one step.
+local function line(step)
+  local text = describe[step[1]] and describe[step[1]](step) or step.target or ""
+  return (("%-17s  %s"):format(step[1], text):gsub("%s+$", ""))
+end
+
 --- One readable line a step.
 ---@return string   lines, each ending in a newline
 function Plan:describe()
   local out = {}
-  for i, step in ipairs(self) do
-    local text = describe[step[1]] and describe[step[1]](step) or step.target or ""
-    out[i] = ("%3d  %-17s  %s"):format(i, step[1], text):gsub("%s+$", "")
-  end
-  return table.concat(out, "\n") .. "\n"
+  for i, step in ipairs(self) do out[i] = ("%3d  %s\n"):format(i, line(step)) end
+  return table.concat(out)
 end
 
 Plan.__tostring = Plan.describe
+
+--- What the steps are called: the verb and the place, or the verb alone.
+---@return string[]
+function Plan:names()
+  return names.of(self)
+end
+
+--- What leads from this plan to another, a line a change: `+` a step that came, `-` one that went,
+--- `>` one that moved, `~` a field that changed. Empty for equal plans.
+---@param other moonsand.sandbox.Plan
+---@return string
+function Plan:diff(other)
+  return require("moonsand.sandbox.difference").text(self, other, line)
+end
+
+--- Put steps before or after a named one; as the option `steps` of a sandbox.
+---@param hook moonsand.sandbox.Hook
+---@return moonsand.sandbox.Plan self
+function Plan:insert(hook)
+  hooks.insert(self, hooks.check(hook))
+  return self
+end
 
 return M
