@@ -66,6 +66,12 @@ bench:
 	@LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' FLOOR='$(O)/bench/floor' \
 	  sh -e -c 'for file in bench/*.lua; do $(LUA) "$$file"; done'
 
+# Longer, for one that looks for something: make fuzz SECONDS=3600
+SECONDS ?= 60
+fuzz:
+	@sh .ci/need 'make fuzz' build run fuzz
+	@LUA='$(LUA)' MAKE='$(MAKE)' sh .ci/fuzz '$(SECONDS)'
+
 $(O)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) -o $@ $<
@@ -89,4 +95,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all demo test check lint bench install uninstall clean
+.PHONY: all demo test check lint fuzz bench install uninstall clean

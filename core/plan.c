@@ -186,6 +186,20 @@ static void watch_places(Check *c, Run *run)
   run->own = keep_memory(c, 2 * run->count * sizeof *run->own); /* an overlay and its tmpfs: two */
 }
 
+/* check_plan(plan) -> true: raises what spawn would raise, and does nothing else */
+static int core_check_plan(lua_State *L)
+{
+  Check c = {.L = L, .keep = 2};
+  size_t count;
+
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_newtable(L);
+  check_plan(&c, 1, &count);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* spawn(plan) -> process [, notes] | nil, message, errno, {step =, verb =, call =, path =, log =} */
 static int core_spawn(lua_State *L)
 {
@@ -228,6 +242,7 @@ static int core_spawn(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
+  {"check_plan", core_check_plan},
   {"spawn", core_spawn},
   {NULL, NULL},
 };

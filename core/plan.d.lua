@@ -8,6 +8,21 @@ local core = {}
 ---@param step table   {"verb", field = value, ...}
 function core.check(step) end
 
+--- The same for a whole plan, the order of its steps included.
+---@param plan table[]   steps
+---@return true
+function core.check_plan(plan) end
+
 --- The verbs there are, each with the names of its fields.
 ---@return table<string, string[]>
 function core.verbs() end
+
+--- Carry a plan out in a child of its own. Misuse raises; what the kernel refuses is the answer.
+---@param plan table[]
+---@return moonsand.process? process   closing it kills everything inside
+---@return table|string|nil notes   what the caller must know though all went well; or the message
+---@return integer? errno
+---@return {step: integer, verb: string, call: string, path: string?, log: string?}? details
+function core.spawn(plan) end
+
+return core

@@ -34,6 +34,27 @@ local function output(middle, exec)
   return text, process:wait()
 end
 
+describe("the check of a plan", function()
+  it("takes what spawn takes, and makes nothing of it", function()
+    local dir <close> = host.scratch()
+    local steps = {{"exec", argv = {"touch", dir.path .. "/made"}, init = false}}
+    assert.is_true(core.check_plan(steps))
+    assert.is_nil(core.stat(dir.path .. "/made"))
+    local process <close> = assert(core.spawn(steps))
+    core.poll {{fd = process}}
+    assert.is_table(core.stat(dir.path .. "/made"))
+  end)
+
+  it("raises with the words of spawn", function()
+    for _, steps in ipairs {{}, {{"exec", argv = {}}}, {{"bend"}}, plan {{"bind", source = "/"}}} do
+      local ok, message = pcall(core.check_plan, steps)
+      local _, same = pcall(core.spawn, steps)
+      assert.is_false(ok)
+      assert.are.equal((same:gsub("core%.spawn", "core.check_plan")), message)
+    end
+  end)
+end)
+
 describe("a plan", function()
   local function refused(steps, message)
     local ok, err = pcall(core.spawn, steps)
