@@ -19,13 +19,8 @@ static int map_number(Check *c, int value)
   lua_Integer fd;
   int is_integer;
 
-  if (lua_type(c->L, value) == LUA_TUSERDATA) {
-    Fd *h = luaL_testudata(c->L, value, FD_TYPE);
-
-    if (!h) misuse(c, "field 'map' must hold handles or numbers");
-    if (h->fd < 0) misuse(c, "field 'map' holds a closed handle");
-    return h->fd;
-  }
+  if (luaL_testudata(c->L, value, FD_TYPE) || luaL_testudata(c->L, value, LUA_FILEHANDLE))
+    return fd_check(c->L, value);
   fd = lua_tointegerx(c->L, value, &is_integer);
   if (!is_integer || fd < 0 || fd >= FD_LIMIT)
     misuse(c, "field 'map' must hold handles, or numbers from 0 to %d", FD_LIMIT - 1);
@@ -57,7 +52,6 @@ void check_fds(Check *c, Step *s)
     pairs[n].source = map_number(c, lua_gettop(L));
     if (lua_type(L, -2) != LUA_TNUMBER) misuse(c, "a number of 'map' must be an integer");
     pairs[n].target = map_number(c, lua_gettop(L) - 1);
-    if (pairs[n].target >= s->fds.spare) s->fds.spare = pairs[n].target + 1;
     n++;
   }
   lua_pop(L, 1);
@@ -79,19 +73,49 @@ static bool is_target(const Step *fds, int fd)
   return false;
 }
 
-/* Sources that are in the way of a target first move above all targets; then numbers may overlap
-   in any way. */
+/* A copy with a number that is no target. Not simply above all of them: there the limit of open
+   files may be. */
+static int move_away(const Step *fds, int fd)
+{
+  int moved = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+  while (moved >= 0 && is_target(fds, moved)) {
+    int next = fcntl(fd, F_DUPFD_CLOEXEC, moved + 1);
+
+    close(moved);
+    moved = next;
+  }
+  return moved;
+}
+
+/* Sources that are in the way of a target move first; then numbers may overlap in any way. */
 static int apply_fds(Run *r, const Step *fds)
 {
   FdPair *pairs = (FdPair *)(uintptr_t)fds->fds.pairs; /* the child's to change: used once */
 
   for (size_t i = 0; i < fds->fds.count; i++) {
     if (!is_target(fds, pairs[i].source)) continue;
-    pairs[i].source = fcntl(pairs[i].source, F_DUPFD_CLOEXEC, fds->fds.spare);
+    pairs[i].source = move_away(fds, pairs[i].source);
     if (pairs[i].source < 0) return stop(r, "move a file descriptor", NULL);
   }
-  for (size_t i = 0; i < fds->fds.count; i++)
-    if (dup2(pairs[i].source, pairs[i].target) < 0) return stop(r, "dup2", NULL);
+  for (size_t i = 0; i < fds->fds.count; i++) {
+    if (dup2(pairs[i].source, pairs[i].target) >= 0) continue;
+    if (fcntl(pairs[i].source, F_GETFD) < 0) return stop(r, "dup2", NULL);
+    errno = EMFILE; /* dup2(2) says EBADF of the target, too */
+    return stop(r, "descriptor beyond the limit of open files", NULL);
+  }
+  return 0;
+}
+
+/* A step of before whose time is now: what it reports is about itself. */
+static int apply_late(Run *r, const Step *late, int (*apply)(Run *, const Step *))
+{
+  int exec = r->report->step;
+
+  if (!late) return 0;
+  r->report->step = (int)(late - r->steps);
+  if (apply(r, late) < 0) return -1;
+  r->report->step = exec;
   return 0;
 }
 
@@ -207,14 +231,10 @@ int exec_program(Run *r, const Step *s)
   /* beside a sandbox's own pid 1, the program ends with the process that waits for it */
   if (r->joined && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return stop(r, "prctl", NULL);
   if (s->exec.session && setsid() < 0 && errno != EPERM) return stop(r, "setsid", NULL);
-  if (r->fds && apply_fds(r, r->fds) < 0) return -1;
+  if (apply_late(r, r->fds, apply_fds) < 0) return -1;
   if (s->exec.terminal && ioctl(0, TIOCSCTTY, 0) < 0) return stop(r, "ioctl(TIOCSCTTY)", NULL);
   reset_signals();
-  if (r->rlimits) {
-    r->report->step = (int)(r->rlimits - r->steps);
-    if (apply_rlimits(r, r->rlimits) < 0) return -1;
-    r->report->step = (int)(s - r->steps);
-  }
+  if (apply_late(r, r->rlimits, apply_rlimits) < 0) return -1;
   if (apply_filters(r) < 0) return -1;
   search_and_execute(s);
   return stop(r, "exec", s->exec.argv[0]);

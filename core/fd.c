@@ -2,8 +2,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -27,11 +32,26 @@ static Fd *check_open(lua_State *L, int arg)
   return h;
 }
 
+/* A file of Lua's own library; what it has in its buffer goes first. */
+static int stdio_number(lua_State *L, int arg)
+{
+  luaL_Stream *file = luaL_testudata(L, arg, LUA_FILEHANDLE);
+
+  if (!file) return -1;
+  luaL_argcheck(L, file->closef != NULL, arg, "the file is closed");
+  fflush(file->f);
+  return fileno(file->f);
+}
+
 int fd_check(lua_State *L, int arg)
 {
   lua_Integer fd;
 
-  if (lua_type(L, arg) == LUA_TUSERDATA) return check_open(L, arg)->fd;
+  if (lua_type(L, arg) == LUA_TUSERDATA) {
+    int number = stdio_number(L, arg);
+
+    return number >= 0 ? number : check_open(L, arg)->fd;
+  }
   fd = luaL_checkinteger(L, arg);
   luaL_argcheck(L, fd >= 0 && fd <= 1 << 24, arg, "not a file descriptor");
   return (int)fd;
@@ -99,6 +119,27 @@ static int fd_read(lua_State *L)
   return read_bytes(L, h->fd, (size_t)want);
 }
 
+/* As write(2), without the signal when nobody reads: that a pipe is broken is an answer, and no end
+   of the program that asked. */
+static ssize_t write_quietly(int fd, const char *bytes, size_t len)
+{
+  const struct timespec now = {0};
+  sigset_t pipe, before;
+  ssize_t n;
+  int err;
+
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  sigprocmask(SIG_BLOCK, &pipe, &before);
+  do n = write(fd, bytes, len);
+  while (n < 0 && errno == EINTR);
+  err = errno;
+  if (n < 0 && err == EPIPE && !sigismember(&before, SIGPIPE)) sigtimedwait(&pipe, NULL, &now);
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  errno = err;
+  return n;
+}
+
 /* handle:write(bytes [, from]) -> count written (may be less) | nil, message, errno */
 static int fd_write(lua_State *L)
 {
@@ -109,8 +150,7 @@ static int fd_write(lua_State *L)
   ssize_t n;
 
   luaL_argcheck(L, from >= 1 && (size_t)from <= len + 1, 3, "outside of the text");
-  do n = write(h->fd, bytes + from - 1, len - (size_t)(from - 1));
-  while (n < 0 && errno == EINTR);
+  n = write_quietly(h->fd, bytes + from - 1, len - (size_t)(from - 1));
   if (n < 0) return fail(L, "write");
   lua_pushinteger(L, n);
   return 1;
@@ -154,6 +194,44 @@ static int core_read(lua_State *L)
   return read_bytes(L, fd, (size_t)want);
 }
 
+/* dup(fd) -> handle of the same open file | nil, message, errno */
+static int core_dup(lua_State *L)
+{
+  int fd = fd_check(L, 1);
+  Fd *h = fd_new(L);
+
+  h->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (h->fd < 0) return fail(L, "dup");
+  return 1;
+}
+
+static const char *type_of(mode_t mode)
+{
+  switch (mode & S_IFMT) {
+  case S_IFREG: return "file";
+  case S_IFDIR: return "directory";
+  case S_IFIFO: return "fifo";
+  case S_IFSOCK: return "socket";
+  case S_IFCHR: return "char";
+  case S_IFBLK: return "block";
+  default: return "other";
+  }
+}
+
+/* inherited(fd) -> whether it outlives an exec, type of its file | nil, message, errno: it is not
+   open */
+static int core_inherited(lua_State *L)
+{
+  int fd = fd_check(L, 1), flags = fcntl(fd, F_GETFD);
+  struct stat st;
+
+  if (flags < 0) return fail(L, "fcntl");
+  if (fstat(fd, &st) < 0) return fail(L, "fstat");
+  lua_pushboolean(L, !(flags & FD_CLOEXEC));
+  lua_pushstring(L, type_of(st.st_mode));
+  return 2;
+}
+
 static int fd_isatty(lua_State *L)
 {
   lua_pushboolean(L, isatty(fd_check(L, 1)));
@@ -162,18 +240,18 @@ static int fd_isatty(lua_State *L)
 
 static int open_flags(lua_State *L, int arg)
 {
-  static const char *const names[] = {"r", "w", "a", "r+", "x", "path", "dir", NULL};
+  static const char *const names[] = {"r", "w", "a", "r+", "rw", "x", "path", "dir", NULL};
   static const int flags[] = {
-    O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC, O_WRONLY | O_CREAT | O_APPEND,
-    O_RDWR,   O_WRONLY | O_CREAT | O_EXCL,  O_PATH,
-    O_RDONLY | O_DIRECTORY,
+    O_RDONLY, O_WRONLY | O_CREAT | O_TRUNC, O_WRONLY | O_CREAT | O_APPEND, O_RDWR,
+    O_RDWR | O_CREAT, O_WRONLY | O_CREAT | O_EXCL, O_PATH, O_RDONLY | O_DIRECTORY,
   };
 
   return flags[luaL_checkoption(L, arg, "r", names)];
 }
 
 /* open(path [, how [, mode]]) -> handle | nil, message, errno
-   how: r w a r+ x(create, must be new) path(O_PATH) dir; mode: for a new file, 0644 unless given */
+   how: r w a r+ rw(as r+, made when missing) x(create, must be new) path(O_PATH) dir; mode: for a
+   new file, 0644 unless given */
 static int core_open(lua_State *L)
 {
   const char *path = luaL_checkstring(L, 1);
@@ -183,6 +261,28 @@ static int core_open(lua_State *L)
 
   h->fd = open(path, flags | O_CLOEXEC | O_NOCTTY, mode);
   if (h->fd < 0) return fail(L, path);
+  return 1;
+}
+
+/* temporary(directory) -> handle | nil, message, errno: a file without a name */
+static int core_temporary(lua_State *L)
+{
+  const char *directory = luaL_checkstring(L, 1);
+  Fd *h = fd_new(L);
+
+  h->fd = open(directory, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+  if (h->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) { /* NFS, for one */
+    static const char name[] = "/.moonsand.XXXXXX";
+    size_t len = strlen(directory);
+    char *path = lua_newuserdatauv(L, len + sizeof name, 0);
+
+    memcpy(path, directory, len);
+    memcpy(path + len, name, sizeof name);
+    lua_insert(L, -2); /* the handle is the result */
+    h->fd = mkostemp(path, O_CLOEXEC);
+    if (h->fd >= 0) unlink(path);
+  }
+  if (h->fd < 0) return fail(L, directory);
   return 1;
 }
 
@@ -248,8 +348,11 @@ static const luaL_Reg functions[] = {
   {"open", core_open},
   {"pipe", core_pipe},
   {"memfd", core_memfd},
+  {"temporary", core_temporary},
   {"isatty", fd_isatty},
+  {"inherited", core_inherited},
   {"read", core_read},
+  {"dup", core_dup},
   {NULL, NULL},
 };
 

@@ -125,6 +125,16 @@ static void pause_all(const Charge *charge, int signal)
     call(__NR_kill, charge->program, signal, 0, 0, 0);
 }
 
+/* What a keyboard sends goes to the program's group, as a terminal does it: a shell, or make, leaves
+   it to its children to end by ctrl-C. All else is for the program alone. */
+static void send(const Charge *charge, int signal)
+{
+  int group = signal == SIGINT || signal == SIGQUIT || signal == SIGWINCH;
+
+  if (!group || call(__NR_kill, -charge->program, signal, 0, 0, 0) < 0)
+    call(__NR_kill, charge->program, signal, 0, 0, 0);
+}
+
 /* To pid 1, signals from outside have no sender; those from inside are not ours to pass on. */
 static void forward(const Charge *charge, int signals)
 {
@@ -138,7 +148,7 @@ static void forward(const Charge *charge, int signals)
     return;
   }
   if (charge->program == 0) leave(0);
-  call(__NR_kill, charge->program, info.ssi_signo, 0, 0, 0);
+  send(charge, (int)info.ssi_signo);
 }
 
 /* The caller is dead. What pid 1 leaves behind is killed by the kernel. */

@@ -89,14 +89,27 @@ static void check_set(lua_State *L, sigset_t *set)
   for (int i = 1; i <= lua_gettop(L); i++) sigaddset(set, signal_check(L, i));
 }
 
-/* signals("INT", "TERM", ...) -> handle | nil, message, errno. These signals stop nothing from now on; they are read
-   from the handle. */
+/* What the caller's caller ignores (nohup, a job in the background) stays ignored: once blocked, it
+   would be read as any other. */
+static void drop_ignored(sigset_t *set)
+{
+  struct sigaction action;
+
+  for (int signal = 1; signal < 32; signal++)
+    if (sigismember(set, signal) && sigaction(signal, NULL, &action) == 0 &&
+        action.sa_handler == SIG_IGN)
+      sigdelset(set, signal);
+}
+
+/* signals("INT", "TERM", ...) -> handle | nil, message, errno. These signals stop nothing from now
+   on; they are read from the handle, but for those that are ignored. */
 static int core_signals(lua_State *L)
 {
   sigset_t set;
   Fd *h;
 
   check_set(L, &set);
+  drop_ignored(&set);
   h = fd_new(L);
   if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return fail(L, "sigprocmask");
   h->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -111,6 +124,14 @@ static int core_read_signal(lua_State *L)
 
   if (read(fd_check(L, 1), &info, sizeof info) != sizeof info) return 0;
   signal_push(L, (int)info.ssi_signo);
+  return 1;
+}
+
+/* raise("STOP") -> true | nil, message, errno: a signal to this process */
+static int core_raise(lua_State *L)
+{
+  if (kill(getpid(), signal_check(L, 1)) < 0) return fail(L, "kill");
+  lua_pushboolean(L, 1);
   return 1;
 }
 
@@ -130,6 +151,7 @@ static const luaL_Reg functions[] = {
   {"signals", core_signals},
   {"read_signal", core_read_signal},
   {"default_signals", core_default_signals},
+  {"raise", core_raise},
   {NULL, NULL},
 };
 

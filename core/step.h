@@ -64,7 +64,6 @@ struct Step {
     struct {
       const FdPair *pairs;
       size_t count;
-      int spare; /* first number above every target */
     } fds;
     struct {
       const ResourceLimit *list;

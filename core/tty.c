@@ -87,6 +87,11 @@ static int core_raw(lua_State *L)
   return 1;
 }
 
+static const luaL_Reg raw_methods[] = {
+  {"close", raw_gc},
+  {NULL, NULL},
+};
+
 static const luaL_Reg raw_meta[] = {
   {"__gc", raw_gc},
   {"__close", raw_gc},
@@ -105,6 +110,8 @@ void open_tty(lua_State *L)
 {
   luaL_newmetatable(L, RAW_TYPE);
   luaL_setfuncs(L, raw_meta, 0);
+  luaL_newlib(L, raw_methods);
+  lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   luaL_setfuncs(L, functions, 0);
 }

@@ -220,7 +220,7 @@ describe("an idle timeout", function()
     local before = running.idle_at
     core.poll({}, 0.05)
     writer:write("a\n")
-    repeat running:step({}) until running.parts.stderr[1]
+    repeat running:step({}) until running.streams.kept.stderr:text() ~= ""
     assert.is_true(running.idle_at > before)
   end)
 

@@ -108,7 +108,7 @@ describe("a sandbox", function()
     local running <close> = assert(box:start())
     assert(host.eventually(function()
       running:take(1)
-      return table.concat(running.parts.stdout) == "ready\n"
+      return running.streams.kept.stdout:text() == "ready\n"
     end))
     assert(running:kill("USR1"))
     local r = running:wait()

@@ -24,6 +24,8 @@ local repeated = {
   {"--protect", "PATH", "make it read-only where it is, with everything below it"},
   {"--env", "NAME=VALUE", "set a variable; the environment starts nearly empty"},
   {"--pass-env", "NAME", "let a variable of the caller through"},
+  {"--fd", "N[:MODE]=FILE", "open FILE as descriptor N; MODE is r (default), w, rw or a"},
+  {"--pass-fd", "N[:M]", "the caller's descriptor N, as M inside"},
   {"--limit", "NAME=VALUE", "a limit, such as memory=2G; best_effort:2G: rather none than no run"},
 }
 
@@ -68,6 +70,7 @@ function M.define(parser)
     made:target(option[2])
     if option[5] then made:choices(option[5]) end
   end
+  parser:flag("--pty"):description("a terminal of its own: it can push no keys into the caller's")
   parser:flag("--nested"):description("sandboxes can be made inside")
   parser:flag("--sysfs"):description("a read-only /sys")
   parser:flag("--devpts"):description("terminals can be made inside, by /dev/ptmx")
@@ -218,6 +221,26 @@ adders["--limit"] = function(spec, step)
   spec.limits[name] = value
 end
 
+--- The number of a descriptor. 0, 1 and 2 are the standard streams.
+local function descriptor(step, text)
+  local number = text:find("^%d+$") and #text < 8 and math.tointeger(tonumber(text))
+  if not number then wrong(step, ("'%s' is no number of a file descriptor"):format(text)) end
+  return number
+end
+
+adders["--fd"] = function(spec, step)
+  local left, path = pair(step, "N=FILE")
+  local number, mode = left:match("^([^:]*):?(.*)$")
+  if path == "" then wrong(step, "no file is named") end
+  spec.fds[descriptor(step, number)] = {path = path, mode = mode ~= "" and mode or nil}
+end
+
+adders["--pass-fd"] = function(spec, step)
+  local outside, inside = step.value:match("^([^:]*):?(.*)$")
+  local number = descriptor(step, outside)
+  spec.fds[inside == "" and number or descriptor(step, inside)] = {fd = number}
+end
+
 local function seconds(args, name)
   local text = args[name]
   if text == nil then return nil end
@@ -238,8 +261,19 @@ end
 
 --- A stream: the caller's own, or a file. A word of `sandbox.new` is a file name here.
 local function stream(path)
-  if path == nil or path == "-" then return "inherit" end
+  if path == nil then return nil end
+  if path == "-" then return "inherit" end
   return path:sub(1, 1) == "/" and path or "./" .. path
+end
+
+--- What no option names is the caller's own; with a terminal there is but what it shows.
+local function set_streams(spec, args)
+  for number, name in pairs {[0] = "stdin", "stdout", "stderr"} do
+    spec[name] = stream(args[name])
+    if not spec[name] and not spec.fds[number] and (number == 0 or not spec.pty) then
+      spec[name] = "inherit"
+    end
+  end
 end
 
 --- Drop the lists that stayed empty, so that the sandbox's own defaults hold.
@@ -260,15 +294,16 @@ function M.from_arguments(args, environment)
     binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {}, last = 0,
     limits = {}, devices = {}, mask = {}, protect = {}, sysfs = args.sysfs, devpts = args.devpts,
     proc = args.proc ~= "none" and args.proc, idle_timeout = seconds(args, "idle_timeout"),
+    fds = {}, pty = args.pty,
     root = args.root, cwd = args.cwd, hostname = args.hostname, umask = umask(args.umask),
     ids = args.ids, network = args.network, isolation = args.isolation, nested = args.nested,
     seccomp = args.seccomp, landlock = args.landlock, fsync = args.fsync, chown = args.chown,
     steps = args.steps,
     timeout = seconds(args, "timeout"), grace = seconds(args, "grace"),
-    stdin = stream(args.stdin), stdout = stream(args.stdout), stderr = stream(args.stderr),
   }
   spec.env.TERM = environment "TERM"
   for _, step in ipairs(args.ordered or {}) do adders[step.option](spec, step, environment) end
+  set_streams(spec, args)
   for _, last in ipairs(spec.overlays) do
     if #last.lower == 0 then
       wrong({option = last.read_only and "--overlay-ro" or "--overlay", value = last.target},

@@ -1,5 +1,5 @@
 --- `moonsand run [OPTION]... -- CMD [ARG]...`: a sandbox made by hand.
-local core = require "moonsand.core"
+local attach = require "moonsand.cli.attach"
 local fault = require "moonsand.fault"
 local options = require "moonsand.cli.options"
 local policy = require "moonsand.cli.policy"
@@ -39,23 +39,6 @@ local function write_report(file, result)
   file:close()
 end
 
---- Run a sandbox as this process's own program: what would end moonsand is passed on to it, so that
---- moonsand ends after it and with its exit code.
----@param box moonsand.Sandbox
----@return moonsand.sandbox.Result
-function M.attached(box)
-  local signals <close> = assert(core.signals("INT", "TERM", "HUP"))
-  local running <close>, failure = box:start()
-  if not running then return failure end
-  return running:wait {{
-    fd = signals,
-    ready = function()
-      local name = core.read_signal(signals)
-      if name then running:kill(name) end
-    end,
-  }}
-end
-
 --- Say why there was no program, or why it was stopped.
 ---@param result moonsand.sandbox.Result
 ---@param ui moonsand.Interface
@@ -74,19 +57,6 @@ function M.explain(result, ui)
   end
 end
 
---- Output has to pass through here for its absence to be seen.
-local function relay(spec, ui)
-  if not spec.idle_timeout then return end
-  for _, name in ipairs {"stdout", "stderr"} do
-    if spec[name] == "inherit" then spec[name] = "capture" end
-  end
-  spec.on_output = function(stream, bytes)
-    local file = stream == "stdout" and ui.out or ui.err
-    file:write(bytes)
-    file:flush()
-  end
-end
-
 ---@param args table
 ---@param ui moonsand.Interface
 ---@return integer code
@@ -96,14 +66,13 @@ function M.run(args, ui)
   end
   local spec = policy.load(options.from_arguments(args, ui.env))
   spec.command = args.rest
-  relay(spec, ui)
-  local box = sandbox.new(spec)
   if args.plan then
-    ui:print(box:plan():describe(), "\n")
+    ui:print(sandbox.new(spec):plan():describe(), "\n")
     return 0
   end
+  local _ <close> = attach.prepare(spec)
   local report = open_report(args.json)
-  local result = M.attached(box)
+  local result = attach.run(spec)
   if report then write_report(report, result) end
   M.explain(result, ui)
   return result:code()

@@ -1,10 +1,10 @@
 --- `moonsand shell`: a shell in a sandbox, at the caller's terminal.
+local attach = require "moonsand.cli.attach"
 local core = require "moonsand.core"
 local options = require "moonsand.cli.options"
 local policy = require "moonsand.cli.policy"
 local project = require "moonsand.cli.project"
 local run = require "moonsand.cli.run"
-local sandbox = require "moonsand.sandbox"
 
 local M = {rest = true}
 
@@ -35,39 +35,18 @@ local function set_program(spec, rest, name)
   end
 end
 
---- Signals that are the terminal's business: the window changed, or moonsand is to end.
-local function on_signal(signals, running)
-  local name = core.read_signal(signals)
-  if name == "WINCH" then
-    running:resize(0)
-  elseif name then
-    running:kill(name)
-  end
-end
-
---- Run a program at the caller's terminal, on a terminal of its own: it can push no keys into ours.
-local function at_terminal(spec, ui)
-  spec.pty, spec.stdin, spec.stdout, spec.stderr = true, "inherit", nil, nil
-  spec.on_output = function(_, bytes)
-    ui.out:write(bytes)
-    ui.out:flush()
-  end
-  local signals <close> = assert(core.signals("WINCH", "TERM", "HUP"))
-  local running <close>, failure = sandbox.new(spec):start()
-  if not running then return failure end
-  running:resize(0)
-  local raw <close> = assert(core.raw(0))
-  return running:wait {{fd = signals, ready = function() on_signal(signals, running) end}}, raw
-end
-
 --- Run a program as this process's own, at the terminal when there is one.
 ---@param spec table   options of a sandbox, without streams
----@param ui moonsand.Interface
 ---@return moonsand.sandbox.Result
-function M.attached(spec, ui)
-  if core.isatty(0) and core.isatty(1) then return (at_terminal(spec, ui)) end
-  spec.stdin, spec.stdout, spec.stderr = "inherit", "inherit", "inherit"
-  return run.attached(sandbox.new(spec))
+function M.attached(spec)
+  spec.stdin = "inherit"
+  if core.isatty(0) and core.isatty(1) then
+    spec.pty, spec.stdout, spec.stderr = true, nil, nil
+  else
+    spec.stdout, spec.stderr = "inherit", "inherit"
+  end
+  local _ <close> = attach.prepare(spec)
+  return attach.run(spec)
 end
 
 local function finish(result, ui)
@@ -101,7 +80,7 @@ local function enter(args, ui)
   else
     spec.command = with_variables(spec.command, #rest > 0 and rest or {"/bin/bash"})
   end
-  return finish(M.attached(spec, ui), ui)
+  return finish(M.attached(spec), ui)
 end
 
 ---@param args table
@@ -111,7 +90,7 @@ function M.run(args, ui)
   if args.task then return enter(args, ui) end
   local spec = policy.load(options.from_arguments(args, ui.env))
   set_program(spec, args.rest, "moonsand")
-  return finish(M.attached(spec, ui), ui)
+  return finish(M.attached(spec), ui)
 end
 
 return M

@@ -7,6 +7,7 @@ local ids = require "moonsand.sandbox.ids"
 local kernel = require "moonsand.sandbox.kernel"
 local limits = require "moonsand.sandbox.limits"
 local plan = require "moonsand.sandbox.plan"
+local redirect = require "moonsand.sandbox.redirect"
 
 local M = {}
 
@@ -159,7 +160,7 @@ local function add_program(steps, options, fds, term)
   add(steps, options.bounds)
   add(steps, (limits.resources(options.limits)))
   add(steps, options.filter)
-  add(steps, {"fds", map = fds or {[0] = 0, [1] = 1, [2] = 2}})
+  add(steps, {"fds", map = fds or redirect.shown(options)})
   add(steps, {"exec", argv = argv(options), env = env, path = env.PATH,
     session = options.session ~= false, init = not options.as_init, terminal = options.pty})
 end

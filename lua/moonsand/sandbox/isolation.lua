@@ -13,8 +13,9 @@ local M = {}
 local possible = {
   script = true, command = true, binds = true, env = true, cwd = true, network = true,
   umask = true, timeout = true, grace = true, idle_timeout = true, limits = true, stdin = true,
-  stdout = true, stderr = true, on_output = true, session = true, pty = true, name = true,
-  seccomp = true, landlock = true, fsync = true, chown = true, isolation = true, steps = true,
+  stdout = true, stderr = true, fds = true, capture_limit = true, on_output = true,
+  session = true, pty = true, name = true, seccomp = true, landlock = true, fsync = true,
+  chown = true, isolation = true, steps = true,
 }
 
 --- Keys that may be there with the one value that is true anyway.

@@ -8,6 +8,7 @@ local kernel = require "moonsand.sandbox.kernel"
 local landlock = require "moonsand.sandbox.landlock"
 local limits = require "moonsand.sandbox.limits"
 local order = require "moonsand.order"
+local redirect = require "moonsand.sandbox.redirect"
 
 local M = {}
 
@@ -56,9 +57,16 @@ local M = {}
 ---@field grace? number       seconds from TERM to KILL (default 5)
 ---@field idle_timeout? number   seconds without output until TERM; the output must be captured
 ---@field limits? moonsand.sandbox.Limits
----@field stdin? any          "null" (default), "inherit", a path, a handle, {text = "..."}
----@field stdout? any         "capture" (default), "inherit", "null", a path, a handle
----@field stderr? any         the same, or "stdout": merged
+---@field stdin? string|moonsand.Fd|moonsand.sandbox.Descriptor   a path, a handle, a table, or
+---  "null" (default), "inherit", "closed"
+---@field stdout? string|moonsand.Fd|moonsand.sandbox.Descriptor|moonsand.sandbox.Tee   the same, or
+---  "capture" (default)
+---@field stderr? string|moonsand.Fd|moonsand.sandbox.Descriptor|moonsand.sandbox.Tee   the same, or
+---  "stdout": merged
+---@field fds? table<integer, string|moonsand.Fd|moonsand.sandbox.Descriptor>   what else is open
+---  inside, by its number there; all other descriptors are closed
+---@field capture_limit? integer|string   bytes of a captured stream that are kept in memory (16M);
+---  the rest is in a temporary file
 ---@field on_output? fun(stream: "stdout"|"stderr", bytes: string)   instead of keeping what is
 ---  captured
 ---@field session? boolean    default true: a session of its own, without the caller's terminal
@@ -79,8 +87,9 @@ local kinds = {
   env = "table", cwd = "string", network = {"string", "boolean"}, ids = "string",
   hostname = "string", umask = "number", timeout = "number", grace = "number",
   idle_timeout = "number", limits = "table",
-  stdin = {"string", "userdata", "table"}, stdout = {"string", "userdata"},
-  stderr = {"string", "userdata"}, on_output = "function", session = "boolean",
+  stdin = {"string", "userdata", "table"}, stdout = {"string", "userdata", "table"},
+  stderr = {"string", "userdata", "table"}, fds = "table", capture_limit = {"number", "string"},
+  on_output = "function", session = "boolean",
   pty = "boolean", as_init = "boolean", name = "string", seccomp = {"string", "table"},
   nested = "boolean", fsync = "string", chown = "string", landlock = "table",
   isolation = "string", proc = {"string", "boolean"}, sysfs = "boolean", devpts = "boolean",
@@ -237,31 +246,6 @@ local function check_program(options)
   if #options.command == 0 then wrong("'command' is empty") end
 end
 
-local function check_terminal(options)
-  if not options.pty then return end
-  if options.stderr or (options.stdout and options.stdout ~= "capture") then
-    wrong("with 'pty' what the terminal shows is captured, or given to 'on_output'",
-      "leave 'stdout' and 'stderr' out")
-  end
-  if options.session == false then wrong("'pty' needs a session of its own") end
-end
-
---- Silence can only be told from output that passes through here.
-local function check_idle(options)
-  if not options.idle_timeout then return end
-  if options.idle_timeout <= 0 then wrong("'idle_timeout' must be above 0") end
-  for _, name in ipairs {"stdout", "stderr"} do
-    local value = options[name] or "capture"
-    if value ~= "capture" and value ~= "null" and not (name == "stderr" and value == "stdout") then
-      wrong(("'idle_timeout' needs captured output, and '%s' does not pass through here"):format(
-        name), "leave it out, or say \"capture\" or \"null\"; 'on_output' sees it as it comes")
-    end
-  end
-  if options.stdout == "null" and (options.stderr == "null" or options.stderr == "stdout") then
-    wrong("'idle_timeout' needs captured output, and all of it goes to \"null\"")
-  end
-end
-
 local function check_environment(env)
   for name, value in order.sorted(env) do
     check_kind("a name in 'env'", name, "string")
@@ -280,12 +264,12 @@ function M.check(given)
   check_keys("the options", given, kinds)
   check_choices(given)
   check_program(given)
-  check_terminal(given)
-  check_idle(given)
   kernel.check(given)
   isolation.check(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end
+  redirect.check(options)
+  options.capture_limit = options.capture_limit and M.bytes(options.capture_limit)
   for _, list in ipairs(lists) do
     options[list] = {}
     for i, value in ipairs(given[list] or {}) do
@@ -322,7 +306,7 @@ end
 local program_keys = {
   script = true, command = true, env = true, cwd = true, umask = true, timeout = true,
   grace = true, idle_timeout = true, stdin = true, stdout = true, stderr = true,
-  on_output = true, session = true, pty = true, name = true,
+  fds = true, capture_limit = true, on_output = true, session = true, pty = true, name = true,
 }
 
 local function extended(base, more)

@@ -1,4 +1,6 @@
 --- One record of how a run ended.
+local core = require "moonsand.core"
+local fault = require "moonsand.fault"
 local limits = require "moonsand.sandbox.limits"
 
 local M = {}
@@ -13,7 +15,7 @@ local M = {}
 ---@field limits_hit string[]   names of limits, and "wall" or "idle"
 ---@field not_enforced moonsand.sandbox.Unmet[]   what was asked for with best effort, in vain
 ---@field mount_points string[]   paths inside that were made on the caller's disk, to mount there
----@field stdout string         what was captured
+---@field stdout string         what was captured, all of it
 ---@field stderr string
 ---@field wall number           seconds
 ---@field usage? moonsand.sandbox.Usage
@@ -36,7 +38,32 @@ local M = {}
 ---@field io_read? integer        bytes
 ---@field io_written? integer
 local Result = {__name = "moonsand.sandbox.Result"}
-Result.__index = Result
+
+--- What was more than 'capture_limit' is read from its file when it is asked for.
+function Result:__index(key)
+  local file = rawget(self, "files")[key]
+  if not file then return Result[key] end
+  local size = assert(file:seek("end", 0))
+  assert(file:seek("set", 0))
+  local parts = {}
+  while size > 0 do
+    local bytes = assert(file:read(math.min(size, 1 << 20)))
+    parts[#parts + 1], size = bytes, size - #bytes
+  end
+  return table.concat(parts)
+end
+
+--- What was captured of a stream as a file, from its start; close it. For output that should not be
+--- in memory as a whole.
+---@param name "stdout"|"stderr"
+---@return moonsand.Fd
+function Result:output(name)
+  local file = self.files[name]
+  if not file then return assert(core.memfd(name, self[name])) end
+  local again, err, errno = core.open("/proc/self/fd/" .. file:number(), "r")
+  if not again then fault.throw("sandbox", ("%s: %s"):format(name, err), {errno = errno}) end
+  return again
+end
 
 local ENOENT, ENOTDIR = 2, 20
 
@@ -89,8 +116,8 @@ function M.failed(message, errno, details, hint)
   return setmetatable({
     ok = false, outcome = exec and "exec_failed" or "setup_failed", timed_out = false,
     limits_hit = {}, not_enforced = {}, mount_points = {},
-    stdout = "", stderr = "", wall = 0, message = message, errno = errno, step = details.step,
-    verb = details.verb, path = details.path, log = details.log, hint = hint,
+    stdout = "", stderr = "", files = {}, wall = 0, message = message, errno = errno,
+    step = details.step, verb = details.verb, path = details.path, log = details.log, hint = hint,
   }, Result)
 end
 
@@ -114,20 +141,25 @@ end
 
 --- How the program ended.
 ---@param ended table       from process:wait()
----@param fields table      stdout, stderr, wall, timed_out ("wall" or "idle"), oom, limits_hit,
----  not_enforced
+---@param fields table      kept (captures by stream), wall, timed_out ("wall" or "idle"), oom,
+---  limits_hit, not_enforced
 ---@return moonsand.sandbox.Result
 function M.ended(ended, fields)
   local outcome = outcome_of(ended, fields)
-  return setmetatable({
+  local self = setmetatable({
     ok = outcome == "exit" and ended.exit_code == 0, outcome = outcome,
     exit_code = ended.exit_code, signal = ended.signal,
     timed_out = fields.timed_out ~= nil, timed_out_by = fields.timed_out,
     limits_hit = fields.limits_hit or {}, not_enforced = fields.not_enforced or {},
     mount_points = fields.mount_points or {},
-    stdout = fields.stdout, stderr = fields.stderr, wall = fields.wall, usage = ended.usage,
-    leftovers = ended.leftovers,
+    files = {}, wall = fields.wall, usage = ended.usage, leftovers = ended.leftovers,
   }, Result)
+  for _, name in ipairs {"stdout", "stderr"} do
+    local kept = fields.kept[name]
+    self.files[name] = kept and kept.file
+    if not self.files[name] then self[name] = kept and kept:text() or "" end
+  end
+  return self
 end
 
 return M

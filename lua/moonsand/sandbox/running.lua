@@ -8,6 +8,8 @@ local terminal = require "moonsand.sandbox.terminal"
 
 local M = {}
 
+local PIPE_SIZE = 1 << 20 -- the most that a pipe holds without privileges (pipe(7))
+
 ---@class moonsand.sandbox.Running
 ---@field process moonsand.process
 ---@field streams moonsand.sandbox.Streams
@@ -23,7 +25,7 @@ function M.new(process, streams, options, cleanup)
   local source = streams.source
   return setmetatable({
     process = process, streams = streams, options = options, cleanup = cleanup,
-    started = core.clock(), parts = {stdout = {}, stderr = {}},
+    started = core.clock(),
     term_at = options.timeout and core.clock() + options.timeout,
     idle_at = options.idle_timeout and core.clock() + options.idle_timeout,
     keys = source and terminal.keys(source, streams.master),
@@ -84,35 +86,42 @@ end
 function Running:drop(i)
   local pipe = table.remove(self.streams.pipes, i)
   if pipe.handle == self.streams.master then self.keys = nil end
-  pipe.handle:close()
+  pipe:close()
 end
 
 --- One read of a pipe; drops it at its end.
+---@return integer count   of bytes
 function Running:take(i)
   local pipe = self.streams.pipes[i]
   local bytes, err, errno = pipe.handle:read(65536)
-  if self.idle_at and bytes and bytes ~= "" then
-    self.idle_at = core.clock() + self.options.idle_timeout
-  end
   if bytes == "" or terminal.is_end(errno) then
     self:drop(i)
-  elseif errno == terminal.would_block then
-    return
-  elseif not bytes then
+  elseif bytes then
+    if self.idle_at then self.idle_at = core.clock() + self.options.idle_timeout end
+    pipe:take(bytes)
+  elseif errno ~= terminal.would_block then
     error(err, 0)
-  elseif self.options.on_output then
-    self.options.on_output(pipe.name, bytes)
-  else
-    table.insert(self.parts[pipe.name], bytes)
+  end
+  return bytes and #bytes or 0
+end
+
+local function flush(pipe)
+  while pipe.pending do
+    loop.wait {{fd = pipe.tee, events = "w"}}
+    pipe:pass_on()
   end
 end
 
---- What is in the pipes already; nobody can write any more.
+--- What the program has written is in the pipes. A process that it left behind may hold them open:
+--- its end is not waited for, and what it goes on writing not listened to.
 function Running:drain()
-  while #self.streams.pipes > 0 do
-    local ready = loop.wait({{fd = self.streams.pipes[1].handle}}, 0)
-    if not ready then return end
-    self:take(1)
+  for i = #self.streams.pipes, 1, -1 do
+    local pipe, left = self.streams.pipes[i], PIPE_SIZE
+    flush(pipe)
+    while left > 0 and self.streams.pipes[i] == pipe and loop.wait({{fd = pipe.handle}}, 0) do
+      left = left - self:take(i)
+      flush(pipe)
+    end
   end
 end
 
@@ -153,7 +162,12 @@ function Running:entries(watches)
     list[#list + 1], serve[#serve + 1] = entry, fn
   end
   for i = #self.streams.pipes, 1, -1 do -- backwards: take() may drop a pipe
-    add({fd = self.streams.pipes[i].handle}, function() self:take(i) end)
+    local pipe = self.streams.pipes[i]
+    if pipe.pending then
+      add({fd = pipe.tee, events = "w"}, function() pipe:pass_on() end)
+    else
+      add({fd = pipe.handle}, function() self:take(i) end)
+    end
   end
   if self.keys and self.keys.fd then add(self.keys, function() self.keys:ready() end) end
   for _, watch in ipairs(watches) do add(watch, function() watch.ready() end) end
@@ -180,7 +194,7 @@ function Running:wait(watches)
   self:drain()
   local verdict = limits.judge(self.options, ended, self.timed_out)
   local final = result.ended(ended, {
-    stdout = table.concat(self.parts.stdout), stderr = table.concat(self.parts.stderr),
+    kept = self.streams.kept,
     wall = core.clock() - self.started, timed_out = self.timed_out, oom = verdict.oom,
     limits_hit = verdict.limits_hit, not_enforced = self.options.not_enforced,
     mount_points = self.options.mount_points,

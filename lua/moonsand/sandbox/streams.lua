@@ -1,26 +1,23 @@
---- The program's three streams: what the caller said about them, as file descriptors and as pipes
---- to read.
+--- The program's file descriptors: what the caller said about them, as an fd map and as pipes to
+--- read. The three streams are 0, 1 and 2 of it.
+local capture = require "moonsand.sandbox.capture"
 local core = require "moonsand.core"
+local descriptor = require "moonsand.sandbox.descriptor"
 local fault = require "moonsand.fault"
+local order = require "moonsand.order"
+local redirect = require "moonsand.sandbox.redirect"
 
 local M = {}
 
-local numbers = {stdin = 0, stdout = 1, stderr = 2}
-
-local function opened(path, how, name)
-  local handle, err, errno = core.open(path, how)
-  if not handle then
-    fault.throw("usage", ("%s: %s"):format(name, err), {errno = errno})
-  end
-  return handle
-end
+local names, is_tee = redirect.names, redirect.is_tee
 
 ---@class moonsand.sandbox.Streams
 ---@field fds table<integer, any>   the fd map
 ---@field own any[]                 handles to close when the child has them
----@field pipes table[]             {name, handle}: what is captured
+---@field pipes moonsand.sandbox.Capture[]   what passes through here
 ---@field master? any               our end of the sandbox's terminal
 ---@field source? any               what is typed into it
+---@field kept table<string, moonsand.sandbox.Capture>   by the stream's name; there to the end
 local Streams = {__name = "moonsand.sandbox.Streams"}
 Streams.__index = Streams
 
@@ -29,57 +26,101 @@ function Streams:keep(handle)
   return handle
 end
 
-function Streams:input(value)
-  if value == nil or value == "null" then return self:keep(opened("/dev/null", "r", "stdin")) end
-  if value == "inherit" then return 0 end
-  if type(value) == "string" then return self:keep(opened(value, "r", "stdin")) end
-  if type(value) == "table" then return self:keep(assert(core.memfd("stdin", value.text))) end
-  return value
+--- What the program has under a number; what is opened for it is closed once it has it.
+function Streams:open(number, value)
+  local fd, handle = descriptor.open(names[number] or ("fds[%d]"):format(number), value, number)
+  if handle then self:keep(handle) end
+  return fd
 end
 
-function Streams:output(name, value)
-  if value == "inherit" then return numbers[name] end
+--- A second handle of the place that a tee writes to: the caller's own stays the caller's.
+local function open_tee(number, value)
+  if not is_tee(value) then return nil end
+  local fd, handle = descriptor.open(names[number] .. ".tee", value.tee, number)
+  return handle or assert(core.dup(fd))
+end
+
+function Streams:capture(number, value, handle)
+  local own = capture.new(names[number], handle, self.options, open_tee(number, value))
+  self.pipes[#self.pipes + 1] = own
+  self.kept[own.name] = own
+end
+
+function Streams:output(number, value)
   if value == "stdout" then return self.fds[1] end
-  if value == "null" then return self:keep(opened("/dev/null", "w", name)) end
-  if type(value) == "string" and value ~= "capture" then
-    return self:keep(opened(value, "w", name))
-  end
-  if type(value) == "userdata" then return value end
+  if value == "closed" then return nil end
+  if not redirect.is_captured(value) then return self:open(number, value) end
   local reader, writer = assert(core.pipe())
-  self.pipes[#self.pipes + 1] = {name = name, handle = reader}
-  return self:keep(writer)
+  self:keep(writer)
+  self:capture(number, value, reader)
+  return writer
+end
+
+function Streams:input(value)
+  if value == "closed" then return nil end
+  return self:open(0, value == nil and "null" or value)
 end
 
 --- A terminal of the sandbox's own. Its streams are one; ours are at its other end.
-function Streams:terminal(options)
+function Streams:terminal()
+  local options = self.options
   local master, slave = core.pty()
   if not master then fault.throw("sandbox", "terminal: " .. slave) end
   self:keep(slave)
   for number = 0, 2 do self.fds[number] = slave end
-  self.pipes[1] = {name = "stdout", handle = master}
+  self:capture(1, options.stdout, master)
   self.master = master
-  if options.stdin and options.stdin ~= "null" then self.source = self:input(options.stdin) end
+  local stdin = options.stdin or "null"
+  if stdin ~= "null" and stdin ~= "closed" then
+    self.source, self.own_source = descriptor.open("stdin", stdin, 0)
+  end
+end
+
+--- The caller's numbers are looked at before anything of ours is opened.
+local function check_numbers(options)
+  for number = 0, 2 do
+    local value = options[names[number]]
+    if is_tee(value) then value = value.tee end
+    local own = descriptor.number(value, number)
+    if own then descriptor.check_number(names[number], own) end
+  end
+  for number, value in order.sorted(options.fds) do
+    local own = descriptor.number(value, number)
+    if own then descriptor.check_number(("fds[%d]"):format(number), own) end
+  end
 end
 
 --- Open what the options say.
 ---@param options table
 ---@return moonsand.sandbox.Streams
 function M.open(options)
-  local self = setmetatable({fds = {}, own = {}, pipes = {}}, Streams)
-  if options.pty then
-    self:terminal(options)
-    return self
+  local self = setmetatable({fds = {}, own = {}, pipes = {}, kept = {}, options = options},
+    Streams)
+  check_numbers(options)
+  local ok, err = pcall(self.open_all, self)
+  if not ok then
+    self:close()
+    error(err, 0)
   end
-  self.fds[0] = self:input(options.stdin)
-  self.fds[1] = self:output("stdout", options.stdout)
-  self.fds[2] = self:output("stderr", options.stderr)
   return self
+end
+
+function Streams:open_all()
+  local options = self.options
+  if options.pty then
+    self:terminal()
+  else
+    self.fds[0] = self:input(options.stdin)
+    self.fds[1] = self:output(1, options.stdout)
+    self.fds[2] = self:output(2, options.stderr)
+  end
+  for number, value in order.sorted(options.fds) do self.fds[number] = self:open(number, value) end
 end
 
 --- The child has its ends: close ours, so that a reader sees the end of file.
 function Streams:release()
   for i = #self.own, 1, -1 do
-    if self.own[i] ~= self.source then self.own[i]:close() end
+    self.own[i]:close()
     self.own[i] = nil
   end
 end
@@ -87,8 +128,8 @@ end
 --- Close everything.
 function Streams:close()
   self:release()
-  if type(self.source) == "userdata" then self.source:close() end
-  for _, pipe in ipairs(self.pipes) do pipe.handle:close() end
+  if self.own_source then self.own_source:close() end
+  for _, pipe in ipairs(self.pipes) do pipe:close() end
 end
 
 return M

@@ -1,0 +1,123 @@
+---@meta
+--- File descriptors, signals and terminals of this process.
+
+---@class moonsand.core
+local core = {}
+
+--- A file descriptor that closes with its last reference; close-on-exec.
+---@class moonsand.Fd
+local Fd = {}
+
+--- May be called twice.
+---@return true?, string? message, integer? errno
+function Fd:close() end
+
+---@return integer
+function Fd:number() end
+
+---@param count? integer   from 1 to 1048576; 65536
+---@return string? bytes "" at the end, string? message, integer? errno
+function Fd:read(count) end
+
+--- No signal when nobody reads: EPIPE.
+---@param bytes string
+---@param from? integer   where in the bytes to begin
+---@return integer? count, string? message, integer? errno
+function Fd:write(bytes, from) end
+
+---@param whence "set"|"cur"|"end"
+---@param offset integer
+---@return integer? position, string? message, integer? errno
+function Fd:seek(whence, offset) end
+
+---@param on boolean
+---@return true?, string? message, integer? errno
+function Fd:nonblock(on) end
+
+--- x: it must be new; path: only a reference; dir: a directory.
+---@param path string
+---@param how? "r"|"w"|"a"|"r+"|"rw"|"x"|"path"|"dir"
+---@param mode? integer   of a new file; 0644
+---@return moonsand.Fd?, string? message, integer? errno
+function core.open(path, how, mode) end
+
+---@return moonsand.Fd? reader, moonsand.Fd|string writer, integer? errno
+function core.pipe() end
+
+--- A file in memory that holds a text, at its start.
+---@param name string
+---@param text? string
+---@return moonsand.Fd?, string? message, integer? errno
+function core.memfd(name, text) end
+
+--- A file without a name on the directory's file system.
+---@param directory string
+---@return moonsand.Fd?, string? message, integer? errno
+function core.temporary(directory) end
+
+--- The same open file once more.
+---@param fd moonsand.Fd|file*|integer
+---@return moonsand.Fd?, string? message, integer? errno
+function core.dup(fd) end
+
+--- Does a descriptor outlive an exec, and what is it of? nil when it is not open.
+---@param fd moonsand.Fd|file*|integer
+---@return boolean?, string type, integer? errno
+function core.inherited(fd) end
+
+---@param fd moonsand.Fd|file*|integer
+---@return boolean
+function core.isatty(fd) end
+
+---@param fd moonsand.Fd|file*|integer
+---@param count integer
+---@return string? bytes, string? message, integer? errno
+function core.read(fd, count) end
+
+--- From now on these signals are read, and do nothing else; those that are ignored stay so.
+---@param ... string   "TERM", "INT", ...
+---@return moonsand.Fd?, string? message, integer? errno
+function core.signals(...) end
+
+--- The next signal, nil when none is waiting.
+---@param handle moonsand.Fd
+---@return string?
+function core.read_signal(handle) end
+
+--- Undo `signals`.
+---@param ... string
+---@return true?, string? message, integer? errno
+function core.default_signals(...) end
+
+--- A signal to this process.
+---@param name string
+---@return true?, string? message, integer? errno
+function core.raise(name) end
+
+---@param fd moonsand.Fd|file*|integer
+---@return integer? rows, integer|string columns, integer? errno
+function core.window(fd) end
+
+--- What runs on the terminal gets SIGWINCH.
+---@param fd moonsand.Fd|file*|integer
+---@param rows integer
+---@param columns integer
+---@return true?, string? message, integer? errno
+function core.resize(fd, rows, columns) end
+
+--- A new terminal.
+---@return moonsand.Fd? master, moonsand.Fd|string slave, integer? errno
+function core.pty() end
+
+---@class moonsand.Raw
+local Raw = {}
+
+--- The terminal as it was. May be called twice.
+function Raw:close() end
+
+--- Every key goes to the reader, until the state is closed.
+---@param fd moonsand.Fd|file*|integer
+---@return moonsand.Raw?, string? message, integer? errno
+function core.raw(fd) end
+
+return core
