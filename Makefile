@@ -15,7 +15,7 @@ MANDIR = $(PREFIX)/share/man
 
 WARN = -std=gnu11 -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CORE_CFLAGS = $(WARN) -fPIC -fvisibility=hidden -I/usr/include/lua5.4 -Wa,-I$(O)/core
-CORE_LIBS = -lcap -lseccomp -lcrypto
+CORE_LIBS = -lcap -lseccomp
 # core/init.c is a program of its own: our pid 1.
 objects = $(patsubst core/%.c,$(O)/core/%.o,$(filter-out core/init.c,$(wildcard core/*.c)))
 modules = $(wildcard lua/moonsand/*.lua lua/moonsand/*/*.lua lua/moonsand/*/*/*.lua)

@@ -1,10 +1,17 @@
-/* SHA-256 at the speed of libcrypto: one context, one buffer a Lua state, nothing per call. */
+/*
+** SHA-256 at the speed of libcrypto: one context, one buffer a Lua state, nothing per call.
+** The first hash loads the library: that takes longer than all the rest of the core's start, and
+** who makes a sandbox by hand hashes nothing.
+*/
 #define _GNU_SOURCE
 #include "hash.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,7 +21,23 @@
 #define HASHER_TYPE "moonsand.hasher"
 #define HASHER_FIELD "moonsand.hasher.shared"
 
+#define TEXT(macro) TEXT_OF(macro)
+#define TEXT_OF(word) #word
+#define LIBRARY "libcrypto.so." TEXT(OPENSSL_SHLIB_VERSION)
+
+/* What is used of the library. */
+typedef struct Crypto {
+  __typeof__(EVP_MD_fetch) *fetch;
+  __typeof__(EVP_MD_free) *free_method;
+  __typeof__(EVP_MD_CTX_new) *new_context;
+  __typeof__(EVP_MD_CTX_free) *free_context;
+  __typeof__(EVP_DigestInit_ex2) *start;
+  __typeof__(EVP_DigestUpdate) *add;
+  __typeof__(EVP_DigestFinal_ex) *finish;
+} Crypto;
+
 struct Hasher {
+  Crypto crypto;
   EVP_MD *method;
   EVP_MD_CTX *context;
   unsigned char buffer[1 << 17];
@@ -28,12 +51,12 @@ static int broken(void)
 
 int hash_start(Hasher *h)
 {
-  return EVP_DigestInit_ex2(h->context, h->method, NULL) == 1 ? 0 : broken();
+  return h->crypto.start(h->context, h->method, NULL) == 1 ? 0 : broken();
 }
 
 int hash_add(Hasher *h, const void *bytes, size_t count)
 {
-  return EVP_DigestUpdate(h->context, bytes, count) == 1 ? 0 : broken();
+  return h->crypto.add(h->context, bytes, count) == 1 ? 0 : broken();
 }
 
 int hash_finish(Hasher *h, char hex[HASH_HEX])
@@ -42,7 +65,7 @@ int hash_finish(Hasher *h, char hex[HASH_HEX])
   unsigned char raw[EVP_MAX_MD_SIZE];
   unsigned length = 0;
 
-  if (EVP_DigestFinal_ex(h->context, raw, &length) != 1 || length != 32) return broken();
+  if (h->crypto.finish(h->context, raw, &length) != 1 || length != 32) return broken();
   for (unsigned i = 0; i < 32; i++) {
     hex[2 * i] = digits[raw[i] >> 4];
     hex[2 * i + 1] = digits[raw[i] & 15];
@@ -71,38 +94,68 @@ int hash_bytes(Hasher *h, const void *bytes, size_t count, char hex[HASH_HEX])
   return hash_finish(h, hex);
 }
 
-Hasher *hash_get(lua_State *L)
-{
-  Hasher *h;
-
-  lua_getfield(L, LUA_REGISTRYINDEX, HASHER_FIELD);
-  h = luaL_checkudata(L, -1, HASHER_TYPE);
-  lua_pop(L, 1); /* the registry keeps it */
-  return h;
-}
-
 static int hasher_gc(lua_State *L)
 {
   Hasher *h = luaL_checkudata(L, 1, HASHER_TYPE);
 
-  EVP_MD_CTX_free(h->context);
-  EVP_MD_free(h->method);
+  if (h->context) h->crypto.free_context(h->context);
+  if (h->method) h->crypto.free_method(h->method);
   h->context = NULL;
   h->method = NULL;
   return 0;
 }
 
-static void hasher_new(lua_State *L)
+/* It stays loaded: libcrypto cannot be taken out of a process again (OPENSSL_init_crypto(3)). */
+static void load(lua_State *L, Crypto *crypto)
+{
+  static const struct {
+    const char *name;
+    size_t at;
+  } symbols[] = {
+    {"EVP_MD_fetch", offsetof(Crypto, fetch)},
+    {"EVP_MD_free", offsetof(Crypto, free_method)},
+    {"EVP_MD_CTX_new", offsetof(Crypto, new_context)},
+    {"EVP_MD_CTX_free", offsetof(Crypto, free_context)},
+    {"EVP_DigestInit_ex2", offsetof(Crypto, start)},
+    {"EVP_DigestUpdate", offsetof(Crypto, add)},
+    {"EVP_DigestFinal_ex", offsetof(Crypto, finish)},
+  };
+  void *function, *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+
+  if (!library) luaL_error(L, "no library to hash with: %s", dlerror());
+  for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
+    function = dlsym(library, symbols[i].name);
+    if (!function) luaL_error(L, "no library to hash with: %s", dlerror());
+    memcpy((char *)crypto + symbols[i].at, &function, sizeof function);
+  }
+}
+
+static Hasher *hasher_new(lua_State *L)
 {
   Hasher *h = lua_newuserdatauv(L, sizeof *h, 0);
 
   h->context = NULL;
   h->method = NULL;
   luaL_setmetatable(L, HASHER_TYPE);
-  h->method = EVP_MD_fetch(NULL, "SHA256", NULL);
-  h->context = EVP_MD_CTX_new();
+  load(L, &h->crypto);
+  h->method = h->crypto.fetch(NULL, "SHA256", NULL);
+  h->context = h->crypto.new_context();
   if (h->method == NULL || h->context == NULL) luaL_error(L, "libcrypto has no SHA-256");
   lua_setfield(L, LUA_REGISTRYINDEX, HASHER_FIELD);
+  return h;
+}
+
+Hasher *hash_get(lua_State *L)
+{
+  Hasher *h;
+
+  if (lua_getfield(L, LUA_REGISTRYINDEX, HASHER_FIELD) == LUA_TNIL) {
+    lua_pop(L, 1);
+    return hasher_new(L);
+  }
+  h = luaL_checkudata(L, -1, HASHER_TYPE);
+  lua_pop(L, 1); /* the registry keeps it */
+  return h;
 }
 
 /* sha256(bytes) -> 64 hex digits */
@@ -163,6 +216,5 @@ void open_hash(lua_State *L)
   luaL_newmetatable(L, HASHER_TYPE);
   luaL_setfuncs(L, hasher_meta, 0);
   lua_pop(L, 1);
-  hasher_new(L);
   luaL_setfuncs(L, functions, 0);
 }

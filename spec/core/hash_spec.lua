@@ -32,4 +32,19 @@ describe("sha256", function()
     assert.matches("fifo: Invalid argument", message)
     assert.matches("Is a directory", select(2, core.sha256_file(dir.path)))
   end)
+
+  it("loads its library with the first hash, not with the core", function()
+    local script = [[
+      local core = require "moonsand.core"
+      local function loaded()
+        local file <close> = io.open "/proc/self/maps"
+        return file:read("a"):find("libcrypto", 1, true) ~= nil
+      end
+      io.write(tostring(loaded()), " ")
+      core.sha256 ""
+      io.write(tostring(loaded()))]]
+    local pipe <close> = assert(io.popen(("LUA_CPATH='%s' lua5.4 -e '%s'"):format(package.cpath,
+      script)))
+    assert.are.equal("false true", pipe:read "a")
+  end)
 end)
