@@ -22,7 +22,7 @@ modules = $(wildcard lua/moonsand/*.lua lua/moonsand/*/*.lua lua/moonsand/*/*/*.
 recipes = $(shell find recipes -type f)
 pages = $(wildcard docs/*.[1-8])
 
-all: $(O)/moonsand/core.so
+all: $(O)/moonsand/core.so $(O)/moonsand/moonsand
 
 $(O)/moonsand/core.so: $(objects)
 	@mkdir -p $(@D)
@@ -43,11 +43,25 @@ $(O)/core/%.o: core/%.c $(wildcard core/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -c -o $@ $<
 
+# The command: Lua, the core and the compiled modules in one file, for it to start fast.
+LUA_LIBS = -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive -lm
+STATIC_LIBS = $(CORE_LIBS:-l%=-l:lib%.a)
+
+$(O)/bin/bundle.h: bin/bundle.lua bin/start.lua $(modules)
+	@mkdir -p $(@D)
+	$(LUA) bin/bundle.lua $(@D) $(modules)
+
+$(O)/bin/moonsand.o: bin/moonsand.c $(O)/bin/bundle.h
+	$(CC) $(CFLAGS) $(WARN) -I/usr/include/lua5.4 -I$(O)/bin -Wa,-I$(O)/bin -c -o $@ $<
+
+$(O)/moonsand/moonsand: $(O)/bin/moonsand.o $(objects)
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $^ $(LUA_LIBS) $(STATIC_LIBS)
+
 # The two commands. Each looks first for the Debian packages that it uses (.ci/need).
 demo:
 	@sh .ci/need 'make demo' build run demo
 	@$(MAKE) --no-print-directory -s all
-	@LUA='$(LUA)' sh examples/demo.sh
+	@sh examples/demo.sh
 
 test:
 	@sh .ci/need 'make test' build run test
@@ -78,10 +92,10 @@ $(O)/bench/%: bench/%.c
 
 install: all
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)/moonsand'
-	install -m 755 bin/moonsand '$(DESTDIR)$(PREFIX)/bin/moonsand'
+	install -m 755 $(O)/moonsand/moonsand '$(DESTDIR)$(PREFIX)/bin/moonsand'
 	install -m 755 $(O)/moonsand/core.so '$(DESTDIR)$(LIBDIR)/moonsand/core.so'
 	for file in $(patsubst lua/%,%,$(modules)); do \
-	  install -D -m 644 "lua/$$file" "$(DESTDIR)$(LUADIR)/$$file" || exit; done
+	  install -p -D -m 644 "lua/$$file" "$(DESTDIR)$(LUADIR)/$$file" || exit; done
 	for file in $(recipes); do \
 	  install -D -m 644 "$$file" "$(DESTDIR)$(SHAREDIR)/$$file" || exit; done
 	for page in $(pages); do \

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 place=${MOONSAND_DIR:-build/demo}
 
 echo "building zlib, lua, busybox and squashfs-tools below $place"
-"${LUA:-lua5.4}" bin/moonsand build --state "$place" zlib lua busybox squashfs-tools
+bin/moonsand build --state "$place" zlib lua busybox squashfs-tools
 echo
 echo 'running them in a sandbox whose root is nothing but what was built'
-"${LUA:-lua5.4}" bin/moonsand examples/image.lua "$place"
+bin/moonsand examples/image.lua "$place"

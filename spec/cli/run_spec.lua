@@ -1,4 +1,5 @@
 -- The command as a program: what it prints, what it exits with, what it does with signals.
+local core = require "moonsand.core"
 local host = require "spec.support.host"
 
 --- Run shell text that calls `moonsand`; its output (both streams), exit code.
@@ -112,5 +113,54 @@ describe("bin/moonsand", function()
     local out = shell(("ln -s $PWD/bin/moonsand %s/m; cd /; %s/m --version"):format(dir.path,
       dir.path))
     assert.is_truthy(out:find("^moonsand %d"))
+  end)
+
+  --- A checkout with what the command is made of.
+  local function checkout(dir)
+    assert(os.execute(("mkdir -p %s/bin %s/build && cp -a lua %s/ && cp -a bin/moonsand %s/bin/ && "
+      .. "cp -a build/moonsand %s/build/"):gsub("%%s", dir.path)))
+  end
+
+  local function version(dir)
+    return shell(("cd %s && bin/moonsand --version"):format(dir.path))
+  end
+
+  it("runs what was compiled of a module that is as it was then", function()
+    if assert(core.stat "lua/moonsand/cli/version.lua").mtime_ns % 1000000000 == 0 then
+      pending "this checkout is a copy that lost the times of its files"
+    end
+    local dir <close> = host.scratch()
+    checkout(dir)
+    assert.is_truthy(version(dir):find "^moonsand %d")
+    local opened = shell(("cd %s && exec 3>&1; strace -f -e trace=openat -o /dev/fd/3 "
+      .. "bin/moonsand --version"):format(dir.path))
+    if opened:find "strace: not found" then pending "strace is not there" end
+    assert.is_nil(opened:find "cli/version%.lua")
+  end)
+
+  it("runs a module from its source when that is another one than was compiled", function()
+    local dir <close> = host.scratch()
+    checkout(dir)
+    dir:file("lua/moonsand/cli/version.lua", [[
+      return {define = function() end, run = function() print "changed" return 0 end}]])
+    assert.are.equal("changed\n", version(dir))
+    assert(os.remove(dir.path .. "/lua/moonsand/cli/version.lua"))
+    assert.is_truthy(version(dir):find("module 'moonsand.cli.version' not found", 1, true))
+  end)
+
+  it("gives Lua scripts the modules, and C modules their Lua", function()
+    local dir <close> = host.scratch()
+    dir:file("a.lua", [[
+      local lpeg = require "lpeg"
+      print(lpeg.match(lpeg.P "a", "abc"), require "moonsand.core".sha256 "":sub(1, 8), ...)]])
+    assert.are.equal("2\te3b0c442\tx\n", shell(("$M %s/a.lua x"):format(dir.path)))
+  end)
+
+  it("ends a script at the keyboard's interrupt", function()
+    local dir <close> = host.scratch()
+    dir:file("a.lua", "io.write 'ready' io.flush() while true do end")
+    local out = shell(([[set -m; $M %s/a.lua >%s/out & until [ -s %s/out ]; do sleep 0.01; done
+      kill -INT $!; wait $!; echo $?]]):gsub("%%s", dir.path))
+    assert.is_truthy(out:find "interrupted.*130\n$")
   end)
 end)

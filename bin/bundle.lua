@@ -1,0 +1,53 @@
+--- Compile Lua files into one: `lua5.4 bin/bundle.lua DIRECTORY FILE...` writes bundle.bin, the
+--- code of all of them, and bundle.h, where each begins (bin/moonsand.c).
+local directory = arg[1]
+
+--- Size and time of files, in their order.
+local function states(paths)
+  local words = {}
+  for i, path in ipairs(paths) do words[i] = "'" .. path .. "'" end
+  local ask = "stat -L --printf='%s %.9Y\\n' " .. table.concat(words, " ")
+  local pipe <close> = assert(io.popen(ask))
+  local list = {}
+  for size, seconds, rest in pipe:read("a"):gmatch("(%d+) (%d+)%.(%d+)\n") do
+    list[#list + 1] = {size = size, mtime_ns = seconds .. rest}
+  end
+  assert(#list == #paths, "stat has not seen every file")
+  return list
+end
+
+--- "lua/moonsand/cli/run.lua" -> "moonsand.cli.run"
+local function module_name(path)
+  return (path:gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", "."))
+end
+
+local list, paths = {}, {}
+
+local function add(name, path, shown)
+  list[#list + 1] = {name = name, path = shown}
+  paths[#paths + 1] = path
+end
+
+add("start", "bin/start.lua", "../bin/start.lua")
+for i = 2, #arg do
+  local below = arg[i]:match "^lua/(.*)$"
+  add(module_name(below), arg[i], below)
+end
+for _, name in ipairs {"argparse", "dkjson"} do
+  local path = package.searchpath(name, package.path)
+  if path and path:sub(1, 1) == "/" then add(name, path, path) end
+end
+
+local bin <close> = assert(io.open(directory .. "/bundle.bin", "wb"))
+local header <close> = assert(io.open(directory .. "/bundle.h", "w"))
+local at = 0
+for i, state in ipairs(states(paths)) do
+  local module = list[i]
+  local source <close> = assert(io.open(paths[i], "rb"))
+  local prefix = module.path:sub(1, 1) == "/" and "@" or "@lua/"
+  local code = string.dump(assert(load(source:read "a", prefix .. module.path, "t")))
+  assert(bin:write(code))
+  assert(header:write(("{\"%s\", \"%s\", %s, %sLL, %d, %d},\n"):format(module.name, module.path,
+    state.size, state.mtime_ns, at, #code)))
+  at = at + #code
+end

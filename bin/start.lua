@@ -1,0 +1,42 @@
+--- Find the modules beside the command (a checkout, or an installation) and hand over to the CLI.
+--- bin/moonsand.c runs this with its own path and with what it knows of compiled modules.
+local exe, compiled = ...
+
+local function exists(path)
+  local file = io.open(path)
+  return file and file:close()
+end
+
+-- "x/bin" -> "x/", "bin" -> "": messages name files below it.
+local function above(bin)
+  return bin == "bin" and "" or bin:match("^(.*/)bin$") or bin .. "/../"
+end
+
+local function locate(bin)
+  local top = above(bin)
+  if exists(top .. "lua/moonsand/fault.lua") then
+    return {lua = top .. "lua", lib = top .. "build", recipes = top .. "recipes"}
+  elseif exists(top .. "share/lua/5.4/moonsand/fault.lua") then
+    return {
+      lua = top .. "share/lua/5.4",
+      lib = top .. "lib/lua/5.4",
+      recipes = top .. "share/moonsand/recipes",
+    }
+  end
+end
+
+-- "x/bin/moonsand" and, in a checkout, "x/build/moonsand/moonsand" -> "x/bin"
+local function directory(path)
+  return path:gsub("/build/moonsand/moonsand$", "/bin/moonsand"):match("^(.*)/[^/]*$") or "."
+end
+
+local home = locate(directory(arg[0])) or locate(directory(exe))
+if not home then
+  io.stderr:write("moonsand: no modules beside ", arg[0],
+    "; run it from a checkout or after `make install`\n")
+  os.exit(70)
+end
+package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(home.lua, home.lua, package.path)
+package.cpath = ("%s/?.so;%s"):format(home.lib, package.cpath)
+table.insert(package.searchers, 2, function(name) return compiled(name, home.lua) end)
+require("moonsand.cli.main").main(arg, home)
