@@ -166,7 +166,8 @@ static const Step *find_step(const Step *steps, size_t count, const char *verb)
 static const Step *find_ranges(const Step *steps, size_t count)
 {
   for (size_t i = 0; i < count; i++)
-    if (is_verb(&steps[i], "ids") && steps[i].ids.by_parent) return &steps[i];
+    if (is_verb(&steps[i], "ids") && (steps[i].ids.uid.by_parent || steps[i].ids.gid.by_parent))
+      return &steps[i];
   return NULL;
 }
 

@@ -10,20 +10,15 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clone.h"
 #include "ids.h"
 #include "spawn.h"
-
-extern char **environ;
 
 /* A program without our pid 1 must die with the caller, too. The pidfd proves that the caller was alive after the
    order was given (prctl(2): a parent that is dead already sends nothing). */
@@ -56,68 +51,6 @@ static void child_main(void *data)
   _exit(125);
 }
 
-/* {"newuidmap", pid, inside, outside, count, ...}; the helpers check /etc/subuid themselves
-   (newuidmap(1)). */
-static int run_helper(Run *r, const char *helper, int pid, const IdRange *ranges, size_t count)
-{
-  char words[3 * 16 + 1][16], *argv[3 * 16 + 3];
-  size_t n = 0;
-  pid_t child;
-  int status;
-
-  if (count > 16) {
-    errno = E2BIG;
-    return stop(r, "more than 16 ranges for", helper);
-  }
-  argv[0] = (char *)(uintptr_t)helper;
-  snprintf(words[n], sizeof words[n], "%d", pid);
-  argv[++n] = words[0];
-  for (size_t i = 0; i < count; i++) {
-    uint32_t numbers[] = {ranges[i].inside, ranges[i].outside, ranges[i].count};
-
-    for (size_t k = 0; k < 3; k++, n++) {
-      snprintf(words[n], sizeof words[n], "%u", numbers[k]);
-      argv[n + 1] = words[n];
-    }
-  }
-  argv[n + 1] = NULL;
-  errno = posix_spawnp(&child, helper, NULL, NULL, argv, environ);
-  if (errno != 0) return stop(r, "run", helper);
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return stop(r, "wait for", helper);
-  if (status == 0) return 0;
-  errno = EPERM;
-  return stop(r, "the map was refused by", helper);
-}
-
-static int write_map(Run *r, int pid, const char *file, const IdRange *ranges, size_t count)
-{
-  char path[64], text[16 * MAP_LINE_SIZE];
-  const char *call = file[0] == 'u' ? "write uid_map" : "write gid_map";
-  int fd, result = 0;
-
-  if (count > 16) {
-    errno = E2BIG;
-    return stop(r, call, NULL);
-  }
-  snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
-  fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return stop(r, call, NULL);
-  if (write(fd, text, format_map(text, ranges, count)) < 0) result = stop(r, call, NULL);
-  close(fd);
-  return result;
-}
-
-static int map_ranges(Run *r, int pid, const Step *s)
-{
-  if (geteuid() == 0) {
-    if (write_map(r, pid, "uid_map", s->ids.uid, s->ids.uids) < 0) return -1;
-    return write_map(r, pid, "gid_map", s->ids.gid, s->ids.gids);
-  }
-  if (run_helper(r, "newuidmap", pid, s->ids.uid, s->ids.uids) < 0) return -1;
-  return run_helper(r, "newgidmap", pid, s->ids.gid, s->ids.gids);
-}
-
 /* The child waits in its ids step. `done` has an end only in the child: end of file means
    executed or dead. */
 static void serve_ranges(Run *r, int pid, const Step *ranges, int go, int done)
@@ -127,7 +60,7 @@ static void serve_ranges(Run *r, int pid, const Step *ranges, int go, int done)
   Run writer = {.report = &early};
 
   early.err = 0;
-  if (map_ranges(&writer, pid, ranges) == 0 && write(go, &byte, 1) == 1) {
+  if (map_from_outside(&writer, pid, ranges) == 0 && write(go, &byte, 1) == 1) {
     close(go);
   } else {
     close(go); /* the child reads the end of file and stops in its own step */

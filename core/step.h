@@ -20,6 +20,12 @@ typedef struct IdRange {
   uint32_t inside, outside, count;
 } IdRange;
 
+typedef struct IdMap {
+  const IdRange *ranges;
+  size_t count;
+  bool by_parent; /* else the child writes it */
+} IdMap;
+
 typedef struct FdPair {
   int target, source;
 } FdPair;
@@ -57,9 +63,8 @@ struct Step {
       bool tmpfs_upper;
     } overlay;
     struct {
-      const IdRange *uid, *gid;
-      size_t uids, gids;
-      bool deny_setgroups, by_parent;
+      IdMap uid, gid;
+      uint32_t user, group;
     } ids;
     struct {
       const FdPair *pairs;

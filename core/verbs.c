@@ -10,7 +10,7 @@
 const Verb verbs[] = {
   {"namespaces", FIELDS("join"), check_namespaces, run_namespaces, true},
   {"cgroup", FIELDS("into", "join"), check_cgroup, run_cgroup, false},
-  {"ids", FIELDS("uid", "gid"), check_ids, run_ids, true},
+  {"ids", FIELDS("uid", "gid", "user", "group"), check_ids, run_ids, true},
   {"propagation", FIELDS("target", "mode"), check_propagation, run_propagation, true},
   {"bind",
    FIELDS("source", "target", "read_only", "setuid", "devices", "executable", "recursive",

@@ -38,6 +38,8 @@ local single = {
   {"--hostname", "hostname", "NAME", "the name of the host inside"},
   {"--umask", "umask", "MODE", "the file mode mask, in octal"},
   {"--ids", "ids", "WHO", "who the program is inside", {"self", "root", "range"}},
+  {"--uid", "uid", "N", "the user id inside: any where one is mapped, one of the range else"},
+  {"--gid", "gid", "N", "the group id inside"},
   {"--isolation", "isolation", "KIND", "filters: Landlock and seccomp only, no namespaces",
     {"namespaces", "filters"}},
   {"--seccomp", "seccomp", "PRESET|FILE.lua", "which system calls pass: build (default), none"},
@@ -251,6 +253,16 @@ local function seconds(args, name)
   return value
 end
 
+--- An id; what it may be is the sandbox's to say.
+local function id(args, name)
+  local text = args[name]
+  if text == nil then return nil end
+  if not text:find("^%d+$") or #text > 10 then
+    wrong({option = "--" .. name, value = text}, "it is not a number such as 1000")
+  end
+  return math.tointeger(tonumber(text))
+end
+
 local function umask(text)
   if text == nil then return nil end
   if not text:find("^[0-7]+$") or #text > 4 then
@@ -296,7 +308,8 @@ function M.from_arguments(args, environment)
     proc = args.proc ~= "none" and args.proc, idle_timeout = seconds(args, "idle_timeout"),
     fds = {}, pty = args.pty,
     root = args.root, cwd = args.cwd, hostname = args.hostname, umask = umask(args.umask),
-    ids = args.ids, network = args.network, isolation = args.isolation, nested = args.nested,
+    ids = args.ids, uid = id(args, "uid"), gid = id(args, "gid"), network = args.network,
+    isolation = args.isolation, nested = args.nested,
     seccomp = args.seccomp, landlock = args.landlock, fsync = args.fsync, chown = args.chown,
     steps = args.steps,
     timeout = seconds(args, "timeout"), grace = seconds(args, "grace"),

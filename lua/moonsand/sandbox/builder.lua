@@ -23,7 +23,8 @@ end
 for _, key in ipairs {"script", "command", "root", "cwd", "network", "ids", "hostname", "umask",
   "timeout", "grace", "idle_timeout", "limits", "stdin", "stdout", "stderr", "on_output",
   "session", "pty", "as_init", "name", "seccomp", "nested", "fsync", "chown", "landlock",
-  "isolation", "fds", "capture_limit"} do
+  "isolation", "uid", "gid",
+  "fds", "capture_limit"} do
   Builder[key] = set(key)
 end
 

@@ -124,7 +124,7 @@ end
 --- The namespaces and everything in them: what all programs of a sandbox share.
 local function add_world(steps, options)
   local own = own_steps(options)
-  local id_step, uid, gid = ids.step(options.ids)
+  local id_step, uid, gid = ids.step(options)
   add(steps, namespaces(options))
   add(steps, limits.group_step(options.limits, options.groups), id_step)
   local given = add_root(steps, options, own, uid, gid)

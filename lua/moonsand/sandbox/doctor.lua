@@ -14,7 +14,7 @@ local M = {}
 local function base()
   return {
     {"namespaces", "user", "mount", "pid", "ipc", "uts", "cgroup", "net"},
-    (ids.step("self")),
+    (ids.step {ids = "self"}),
     {"tmpfs", target = "/"},
     {"bind", source = "/usr", target = "/usr"},
     {"symlink", target = "/lib", text = "usr/lib"},
@@ -56,7 +56,7 @@ local function overlay()
 end
 
 local function ranges()
-  local ok, err = pcall(ids.step, "range")
+  local ok, err = pcall(ids.step, {ids = "range"})
   if not ok then
     return {ok = false, what = "a range of ids: " .. err.message, fix = err.hint,
       lasts = "for good"}

@@ -1,4 +1,6 @@
 --- What to do about a step that failed, where its errno alone says too little.
+local ids = require "moonsand.sandbox.ids"
+
 local M = {}
 
 local EPERM = 1
@@ -15,6 +17,8 @@ function hints.sysfs(_, errno)
   return "the kernel gives a sysfs only where a whole one is seen already; bind what there is: "
     .. "binds = {{source = \"/sys\"}} (--ro /sys)"
 end
+
+function hints.ids(_, _, details) return ids.hint(details) end
 
 --- The hint for a step of a plan that failed.
 ---@param plan moonsand.sandbox.Plan

@@ -1,80 +1,174 @@
---- Who the program is inside: id maps for "self", "root" and "range".
-local core = require "moonsand.core"
+--- Who the program is inside: from the options `ids`, `uid` and `gid` to the step of the plan.
 local fault = require "moonsand.fault"
+local idmap = require "moonsand.sandbox.idmap"
+local order = require "moonsand.order"
+local subordinate = require "moonsand.sandbox.subordinate"
 
 local M = {}
 
-local function lines(path)
-  local file = io.open(path)
-  if not file then return {} end
-  local list = {}
-  for line in file:lines() do list[#list + 1] = line end
-  file:close()
-  return list
+---@class moonsand.sandbox.Ids
+---@field uid? moonsand.sandbox.IdMap   {{inside, outside, count}, ...}; else the caller's own id
+---@field gid? moonsand.sandbox.IdMap
+
+local words = {self = true, root = true, range = true}
+
+local function wrong(message, hint)
+  fault.throw("usage", "sandbox: " .. message, {hint = hint})
 end
 
---- The name of a user id, from /etc/passwd.
-local function user_name(uid)
-  for _, line in ipairs(lines("/etc/passwd")) do
-    local name, id = line:match("^([^:]+):[^:]*:(%d+):")
-    if tonumber(id) == uid then return name end
-  end
-end
-
---- The ranges that a file such as /etc/subuid gives to a user (subuid(5)): {start, count} each.
----@param path string
----@param uid integer
----@param name? string
----@return integer[][]
-function M.subordinate(path, uid, name)
-  local ranges = {}
-  for _, line in ipairs(lines(path)) do
-    local owner, start, count = line:match("^([^:]+):(%d+):(%d+)%s*$")
-    if owner and (owner == name or owner == tostring(uid)) then
-      ranges[#ranges + 1] = {math.tointeger(start), math.tointeger(count)}
+local function check_table(given)
+  for key in order.sorted(given) do
+    if key ~= "uid" and key ~= "gid" then
+      wrong(("unknown key '%s' in 'ids'"):format(tostring(key)),
+        "write ids = {uid = {{inside, outside, count}, ...}, gid = {...}}")
     end
   end
-  return ranges
+  if not given.uid and not given.gid then wrong("'ids' has neither 'uid' nor 'gid'") end
+end
+
+local function check_map(name, map)
+  if type(map) ~= "table" or #map == 0 then
+    wrong(("ids.%s must be a list of ranges"):format(name), "write {{inside, outside, count}, ...}")
+  end
+  for i, range in ipairs(map) do
+    local why = idmap.fault(range)
+    if why then wrong(("ids.%s[%d]: %s"):format(name, i, why)) end
+  end
+  local first, second, side = idmap.clash(map)
+  if first then
+    wrong(("ids.%s[%d] and [%d] have an id in common, %s: %s"):format(name, first, second, side,
+      idmap.text(map)), "an id may stand for one other only")
+  end
+end
+
+local function check_id(name, value, who)
+  if value == nil then return end
+  if math.type(value) ~= "integer" or value < 0 or value > idmap.last then
+    wrong(("'%s' must be an integer from 0 to %d"):format(name, idmap.last))
+  end
+  if who == "root" and value ~= 0 then
+    wrong(("'ids' is 'root', and '%s' is %d"):format(name, value),
+      ("ids = \"self\" maps the caller to any '%s'"):format(name))
+  end
+end
+
+--- Refuse what cannot be.
+---@param options moonsand.sandbox.Options
+function M.check(options)
+  local who = options.ids
+  if type(who) == "table" then
+    check_table(who)
+    for _, name in ipairs {"uid", "gid"} do
+      if who[name] ~= nil then check_map(name, who[name]) end
+    end
+  elseif who ~= nil and not words[who] then
+    wrong(("'ids' is '%s'; it may be %s, or a table of maps"):format(who,
+      table.concat(order.keys(words), " or ")))
+  end
+  for _, name in ipairs {"uid", "gid"} do check_id(name, options[name], who) end
 end
 
 --- The caller as 0, then its subordinate ids from 1 on.
-local function ranged(own, path, uid, name)
+local function ranged(kind, host)
+  local own = host[kind.name]
   local map, inside = {{0, own, 1}}, 1
-  for _, range in ipairs(M.subordinate(path, uid, name)) do
-    map[#map + 1] = {inside, range[1], range[2]}
-    inside = inside + range[2]
+  for _, range in ipairs(subordinate.ranges(kind, host)) do
+    map[#map + 1] = {inside, range.start, range.count}
+    local why = idmap.fault(map[#map])
+    if not why and idmap.clash(map) then why = ("it holds %d, the caller's own id"):format(own) end
+    if why then
+      fault.throw("host", why, {where = range.place, hint = "as root: correct this line"})
+    end
+    inside = inside + range.count
   end
-  if #map == 1 then
-    local user = name or tostring(uid)
-    fault.throw("host", ("user '%s' has no range of ids in %s"):format(user, path), {
-      hint = ("as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s")
-        :format(user),
-    })
+  if #map > 1 then return map end
+  fault.throw("host", ("user '%s' has no range of ids in %s"):format(
+    subordinate.user(host) or host.uid, kind.file), {hint = subordinate.fix(host)})
+end
+
+--- To root, every id of its own world is the same id inside; no helper is asked.
+local function whole(kind, host)
+  local map = {}
+  for i, range in ipairs(subordinate.mapped(kind, host)) do
+    map[i] = {range.start, range.start, range.count}
   end
   return map
 end
 
-local function whole()
-  return {{0, 0, 4294967294}}
+local function places(given)
+  local list = {}
+  for i, one in ipairs(given) do
+    list[i] = ("%s: %s"):format(one.place, idmap.span(one.start, one.count))
+  end
+  return #list > 0 and table.concat(list, ", ") or "nothing"
 end
 
---- The step `ids` for an option value, and the ids that the program then has.
----@param who "self"|"root"|"range"
+--- The helpers would refuse it, without a word about why.
+local function check_allowed(kind, map, host)
+  local own = host[kind.name]
+  local given = host.uid == 0 and subordinate.mapped(kind, host) or subordinate.ranges(kind, host)
+  for i, range in ipairs(map) do
+    local is_own = range[2] == own and range[3] == 1
+    local missing = not is_own and idmap.missing(range[2], range[3], given)
+    if missing then
+      local user = subordinate.user(host) or host.uid
+      fault.throw("host", ("ids.%s[%d] maps to %s, and %d is not given to user '%s' (%s)"):format(
+        kind.name, i, idmap.span(range[2], range[3]), missing, user, places(given)), {
+        hint = host.uid ~= 0 and subordinate.fix(host, kind, range[2], range[3])
+          or "only ids that this process's own namespace has can be mapped"})
+    end
+  end
+end
+
+local function map_of(kind, options, host)
+  local own, who = host[kind.name], options.ids or "self"
+  if type(who) == "table" then
+    local map = who[kind.name] or {{own, own, 1}}
+    check_allowed(kind, map, host)
+    return map
+  elseif who == "range" then
+    return host.uid == 0 and whole(kind, host) or ranged(kind, host)
+  end
+  return {{who == "root" and 0 or options[kind.name] or own, own, 1}}
+end
+
+local function id_in(kind, map, wanted)
+  if wanted == nil then return idmap.has(map, 0) and 0 or map[1][1] end
+  if idmap.has(map, wanted) then return wanted end
+  wrong(("'%s' is %d, and that id is not mapped: %s"):format(kind.name, wanted, idmap.text(map)),
+    "the numbers on the left are the ids inside")
+end
+
+--- The step `ids` for checked options, and the ids that the program then has.
+---@param options {ids?: string|moonsand.sandbox.Ids, uid?: integer, gid?: integer}
+---@param host? moonsand.sandbox.IdHost   this one when not given
 ---@return table step
 ---@return integer uid
 ---@return integer gid
-function M.step(who)
-  local uid, gid = core.uid(), core.gid()
-  if who == "self" then
-    return {"ids", uid = {{uid, uid, 1}}, gid = {{gid, gid, 1}}}, uid, gid
-  elseif who == "root" then
-    return {"ids", uid = {{0, uid, 1}}, gid = {{0, gid, 1}}}, 0, 0
-  elseif uid == 0 then
-    return {"ids", uid = whole(), gid = whole()}, 0, 0
+function M.step(options, host)
+  host = host or subordinate.host()
+  local kinds = subordinate.kinds
+  local uid, gid = map_of(kinds.uid, options, host), map_of(kinds.gid, options, host)
+  local user, group = id_in(kinds.uid, uid, options.uid), id_in(kinds.gid, gid, options.gid)
+  return {"ids", uid = uid, gid = gid, user = user, group = group}, user, group
+end
+
+--- What to do when the helper did not write a map.
+---@param details table   of core.spawn
+---@param host? moonsand.sandbox.IdHost
+---@return string? hint
+function M.hint(details, host)
+  local helper = details.path
+  if details.verb ~= "ids" or (helper ~= "newuidmap" and helper ~= "newgidmap") then return nil end
+  host = host or subordinate.host()
+  local user = subordinate.user(host) or host.uid
+  if details.call == "run" then
+    return ("the ids of user '%s' are mapped by %s, which is not there; as root: "
+      .. "apt-get install uidmap"):format(user, helper)
   end
-  local name = user_name(uid)
-  return {"ids", uid = ranged(uid, "/etc/subuid", uid, name),
-    gid = ranged(gid, "/etc/subgid", uid, name)}, 0, 0
+  return ("user '%s' has these ids in %s; %s must be setuid root, and cannot help inside of a "
+    .. "sandbox; as root: chmod u+s $(command -v %s)"):format(user,
+    helper == "newuidmap" and "/etc/subuid" or "/etc/subgid", helper, helper)
 end
 
 return M

@@ -3,6 +3,7 @@ local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local filter = require "moonsand.sandbox.filter"
 local hooks = require "moonsand.sandbox.hooks"
+local ids = require "moonsand.sandbox.ids"
 local isolation = require "moonsand.sandbox.isolation"
 local kernel = require "moonsand.sandbox.kernel"
 local landlock = require "moonsand.sandbox.landlock"
@@ -50,7 +51,9 @@ local M = {}
 ---@field env? table<string, string>
 ---@field cwd? string         default: /work when there is one, else /
 ---@field network? "none"|"host"|boolean   default "none": only a loopback of its own
----@field ids? "self"|"root"|"range"       default "self": the caller's ids
+---@field ids? "self"|"root"|"range"|moonsand.sandbox.Ids   default "self": the caller's ids
+---@field uid? integer        who the program is inside; any number where there is one id
+---@field gid? integer
 ---@field hostname? string
 ---@field umask? integer
 ---@field timeout? number     seconds of wall time until TERM
@@ -84,7 +87,8 @@ local M = {}
 local kinds = {
   script = "string", command = "table", root = "string", binds = "table", overlays = "table",
   lower = "table", tmpfs = "table", dirs = "table", symlinks = "table", files = "table",
-  env = "table", cwd = "string", network = {"string", "boolean"}, ids = "string",
+  env = "table", cwd = "string", network = {"string", "boolean"}, ids = {"string", "table"},
+  uid = "number", gid = "number",
   hostname = "string", umask = "number", timeout = "number", grace = "number",
   idle_timeout = "number", limits = "table",
   stdin = {"string", "userdata", "table"}, stdout = {"string", "userdata", "table"},
@@ -158,12 +162,11 @@ end
 
 local choices = {
   network = {none = true, host = true},
-  ids = {self = true, root = true, range = true},
   isolation = {namespaces = true, filters = true},
 }
 
 local function check_choices(options)
-  for _, key in ipairs {"ids", "isolation", "network"} do
+  for _, key in ipairs {"isolation", "network"} do
     local known = choices[key]
     local value = options[key]
     if type(value) == "string" and not known[value] then
@@ -265,6 +268,7 @@ function M.check(given)
   check_choices(given)
   check_program(given)
   kernel.check(given)
+  ids.check(given)
   isolation.check(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end

@@ -1,5 +1,6 @@
 --- A plan: the ordered list of kernel steps that makes one sandbox. Plain data that prints itself.
 local hooks = require "moonsand.sandbox.hooks"
+local idmap = require "moonsand.sandbox.idmap"
 local names = require "moonsand.sandbox.names"
 local order = require "moonsand.order"
 
@@ -24,15 +25,6 @@ end
 
 local function shortened(text)
   return #text > 60 and text:sub(1, 57) .. "..." or text
-end
-
-local function map_text(map)
-  local parts = {}
-  for i, range in ipairs(map) do
-    parts[i] = range[3] == 1 and ("%d=%d"):format(range[1], range[2])
-      or ("%d-%d=%d"):format(range[1], range[1] + range[3] - 1, range[2])
-  end
-  return table.concat(parts, ",")
 end
 
 local function lower_text(lower)
@@ -77,7 +69,11 @@ function describe.rlimit(s)
   return table.concat(parts, " ")
 end
 
-function describe.ids(s) return ("uid %s  gid %s"):format(map_text(s.uid), map_text(s.gid)) end
+function describe.ids(s)
+  return ("uid %s  gid %s%s"):format(idmap.text(s.uid), idmap.text(s.gid), s.user
+    and (#s.uid > 1 or #s.gid > 1 or s.uid[1][3] > 1 or s.gid[1][3] > 1)
+    and ("  as %d:%d"):format(s.user, s.group) or "")
+end
 
 function describe.bind(s)
   local how = (s.read_only == false and "read-write" or "read-only")
