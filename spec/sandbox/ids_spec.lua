@@ -185,7 +185,8 @@ describe("a helper that does not map", function()
 
   it("because it is not there is named, with the user and the package", function()
     assert.are.equal("the ids of user 'alice' are mapped by newuidmap, which is not there; "
-      .. "as root: apt-get install uidmap", ids.hint({verb = "ids", call = "run", path = "newuidmap"}, on))
+      .. "as root: apt-get install uidmap",
+      ids.hint({verb = "ids", call = "run", path = "newuidmap"}, on))
   end)
 
   it("because it refuses is named, with the user and the file it looks into", function()
