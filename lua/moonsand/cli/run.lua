@@ -12,7 +12,12 @@ function M.define(parser)
   parser:usage "Usage: moonsand run [OPTION]... -- CMD [ARG]..."
   parser:description "Run a command in a sandbox made by hand; see also moonsand-run(1)."
   options.define(parser)
-  parser:flag("--plan"):description("print the steps that make the sandbox, and run nothing")
+  parser:option("--plan"):argname("steps|bwrap"):args("?"):choices({"steps", "bwrap"})
+    :description("print the steps that make the sandbox, or the equal command line of bubblewrap,"
+      .. " and run nothing")
+    :action(function(args, _, value)
+      args.plan = type(value) == "table" and (value[1] or "steps") or value
+    end)
   parser:option("--json"):argname("FILE|FD"):description("write how the run ended as JSON")
 end
 
@@ -57,6 +62,18 @@ function M.explain(result, ui)
   end
 end
 
+--- Print the plan in one of its forms.
+local function show(form, box, ui)
+  if form == "steps" then
+    ui:print(box:plan():describe())
+    return 0
+  end
+  local text, missing = box:plan():bwrap(box.options)
+  for _, what in ipairs(missing) do ui:print("# bubblewrap has no equal for: ", what, "\n") end
+  ui:print(text or "")
+  return text and 0 or 1
+end
+
 ---@param args table
 ---@param ui moonsand.Interface
 ---@return integer code
@@ -66,10 +83,7 @@ function M.run(args, ui)
   end
   local spec = policy.load(options.from_arguments(args, ui.env))
   spec.command = args.rest
-  if args.plan then
-    ui:print(sandbox.new(spec):plan():describe(), "\n")
-    return 0
-  end
+  if args.plan then return show(args.plan, sandbox.new(spec), ui) end
   local _ <close> = attach.prepare(spec)
   local report = open_report(args.json)
   local result = attach.run(spec)

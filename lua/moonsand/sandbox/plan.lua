@@ -165,6 +165,14 @@ function Plan:diff(other)
   return require("moonsand.sandbox.difference").text(self, other, line)
 end
 
+--- The command line of bubblewrap that is equal to this plan.
+---@param beside? table      what is not in the steps: options such as `stdin`, `timeout`
+---@return string? text      for bash; nil: there is none
+---@return string[] missing  what bubblewrap has no equal for
+function Plan:bwrap(beside)
+  return require("moonsand.sandbox.bwrap").line(self, beside)
+end
+
 --- Put steps before or after a named one; as the option `steps` of a sandbox.
 ---@param hook moonsand.sandbox.Hook
 ---@return moonsand.sandbox.Plan self
