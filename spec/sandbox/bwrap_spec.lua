@@ -118,7 +118,8 @@ describe("the bubblewrap line of a plan", function()
   it_runs("shows the same processes and privileges", function()
     if host.is_root() then return pending "a root's sandbox has no equal with a /proc" end
     local out = agree {script = "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status;"
-      .. " awk '{print $1, $3}' /proc/self/uid_map; cat /proc/net/dev | cut -d: -f1; ls /dev | grep -v -e core -e pt"}
+      .. " awk '{print $1, $3}' /proc/self/uid_map; cut -d: -f1 /proc/net/dev;"
+      .. " ls /dev | grep -v -e core -e pt"}
     assert.matches("CapEff:%s0+\n", out)
     assert.matches("Seccomp:%s2\n", out)
   end)
@@ -189,7 +190,8 @@ describe("an overlay in a bubblewrap line", function()
   it("is refused by a bubblewrap that has none, not left out", function()
     if why_not() then return pending(why_not()) end
     local help <close> = io.popen "bwrap --help 2>&1"
-    if help:read("a"):find("--overlay-src", 1, true) then return pending "this bwrap has overlays" end
+    local text = help:read "a"
+    if text:find("--overlay-src", 1, true) then return pending "this bwrap has overlays" end
     local out, code = run_line(assert(line {lower = {"/usr", "/etc"}, script = "true"}))
     assert.are_not.equal(0, code)
     assert.matches("overlay", out)
@@ -213,7 +215,9 @@ describe("moonsand run --plan=bwrap", function()
   it("prints nothing but what is missing, with 1", function()
     local out, code = shell "--timeout 5 -- true"
     assert.are.equal(1, code)
-    for one in out:gmatch "[^\n]+" do assert.matches("# bubblewrap has no equal for: ", one, 1, true) end
+    for one in out:gmatch "[^\n]+" do
+      assert.matches("# bubblewrap has no equal for: ", one, 1, true)
+    end
     assert.matches("timeout", out)
   end)
 end)

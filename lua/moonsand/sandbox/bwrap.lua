@@ -176,7 +176,8 @@ function make.overlay(line, step)
   if step.read_only then return line:add("--ro-overlay", step.target) end
   if not step.upper then return line:add("--tmp-overlay", step.target) end
   local work = step.work or step.upper:gsub("([^/]+)/*$", ".%1.work")
-  line.before[#line.before + 1] = ("mkdir -p %s %s || exit"):format(quoted(step.upper), quoted(work))
+  line.before[#line.before + 1] = ("mkdir -p %s %s || exit"):format(quoted(step.upper),
+    quoted(work))
   line:add("--overlay", step.upper, work, step.target)
 end
 
@@ -242,7 +243,7 @@ for _, verb in ipairs {"loopback", "pivot", "no_new_privileges"} do
 end
 
 --- What is beside the steps: clocks, and who reads what is written.
-local beside = {"timeout", "idle_timeout", "pty", "tee"}
+local beside = {"timeout", "idle_timeout", "pty"}
 
 local redirects = {
   {"stdin", "<", null = "</dev/null", closed = "<&-"},
