@@ -64,6 +64,14 @@ describe("the options of a sandbox", function()
     }).overlays)
   end)
 
+  it("give options to the last overlay", function()
+    local overlays = parsed({"--overlay", "/a", "--lower", "l", "--overlay-option", "volatile=on",
+      "--overlay-option", "xino=off"}).overlays
+    assert.are.same({volatile = "on", xino = "off"}, overlays[1].options)
+    assert.is_truthy(refused({"--overlay", "/a", "--overlay-option", "volatile"}):find(
+      "it is not NAME=VALUE", 1, true))
+  end)
+
   it("make file systems in memory, directories, links and files", function()
     local spec = parsed {
       "--tmpfs", "/t", "--tmpfs", "/s:64M", "--dir", "/d", "--symlink", "usr/bin:/bin",

@@ -160,6 +160,27 @@ describe("an overlay", function()
     assert.are.equal("w\n", dir:read("u/w"))
   end)
 
+  it("spares the disk only what vanishes, unless it is told otherwise", function()
+    local dir <close> = host.scratch()
+    local lower = layers(dir, 1)
+    local function is_volatile(overlay)
+      overlay.lower = lower
+      local r = run(overlay, "grep ' /o ' /proc/self/mountinfo")
+      return r.stdout:find("volatile", 1, true) ~= nil
+    end
+    assert.is_true(is_volatile {})
+    assert.is_false(is_volatile {options = {volatile = "off"}})
+    assert.is_false(is_volatile {upper = dir.path .. "/u"})
+    assert.is_true(is_volatile {upper = dir.path .. "/u", options = {volatile = "on"}})
+  end)
+
+  it("passes options on to the kernel", function()
+    local dir <close> = host.scratch()
+    local r = run({lower = layers(dir, 2), options = {xino = "off", index = "off",
+      metacopy = "off", redirect = "nofollow"}}, "grep ' /o ' /proc/self/mountinfo")
+    assert.matches("redirect_dir=nofollow", r.stdout, 1, true, r.message)
+  end)
+
   it("can be the whole root", function()
     local dir <close> = host.scratch()
     for _, name in ipairs {"bin", "lib", "lib64"} do
@@ -172,5 +193,147 @@ describe("an overlay", function()
         upper = dir.path .. "/u"}}, binds = {{source = "/usr"}}}):run()
     assert.are.equal("root", r.stdout, r.message or r.stderr)
     assert.are.equal("x\n", dir:read("u/new"))
+  end)
+end)
+
+describe("directories of an overlay that do not go together", function()
+  local dir
+
+  before_each(function()
+    dir = host.scratch()
+    for _, name in ipairs {"l/in", "u/in", "w"} do dir:dir(name) end
+  end)
+
+  after_each(function() dir:close() end)
+
+  --- The message for an overlay whose paths are in the scratch directory.
+  local function refused(overlay)
+    for key, value in pairs(overlay) do
+      if key ~= "lower" then overlay[key] = value:gsub("^=", dir.path .. "/") end
+    end
+    for i, path in ipairs(overlay.lower) do
+      overlay.lower[i] = path:gsub("^=", dir.path .. "/")
+    end
+    local ok, r = pcall(run, overlay, "echo x >/o/x")
+    assert.is_false(ok and r.outcome ~= "setup_failed")
+    return (tostring(r):gsub(dir.path:gsub("%p", "%%%0") .. "/", "="))
+  end
+
+  local cases = {
+    {"an upper that is a lower", {lower = {"=l"}, upper = "=l"},
+      "lower 1 and upper are the same directory, '=l'"},
+    {"an upper in a lower", {lower = {"/usr/lib", "=l"}, upper = "=l/in"},
+      "upper '=l/in' is inside of lower 2 '=l'"},
+    {"a lower in the upper", {lower = {"=u/in"}, upper = "=u"},
+      "lower 1 '=u/in' is inside of upper '=u'"},
+    {"a work directory in the upper", {lower = {"=l"}, upper = "=u", work = "=u/in"},
+      "work '=u/in' is inside of upper '=u'"},
+    {"a work directory that is the upper", {lower = {"=l"}, upper = "=u", work = "=u"},
+      "work and upper are the same directory, '=u'"},
+    {"a work directory in a lower", {lower = {"=l"}, upper = "=u", work = "=l/in"},
+      "work '=l/in' is inside of lower 1 '=l'"},
+    {"one lower twice", {lower = {"=l", "=l"}}, "'=l' is a lower twice"},
+    {"a lower in a lower", {lower = {"=l/in", "=l"}}, "lower '=l/in' is inside of lower '=l'"},
+    {"a lower on which more is mounted", {lower = {"/"}},
+      "another file system is mounted in lower '/', at '/"},
+    {"a lower on proc", {lower = {"/proc/sys"}}, "lower '/proc/sys' is on proc"},
+  }
+  for _, case in ipairs(cases) do
+    it(("are %s, and the message says so"):format(case[1]), function()
+      local text = refused(case[2])
+      assert.is_truthy(text:find("overlay /o: " .. case[3], 1, true), text)
+    end)
+  end
+
+  it("are found through symbolic links, too", function()
+    assert(core.symlink("u", dir.path .. "/link"))
+    assert.is_truthy(refused({lower = {"=link/in"}, upper = "=u"}):find(
+      "lower 1 '=u/in' is inside of upper '=u'", 1, true))
+  end)
+
+  it("are an upper and a work directory on different file systems", function()
+    local other = core.mkdtemp("/dev/shm/moonsand-spec.")
+    if not other then return pending "there is no second file system to write to" end
+    local text = refused {lower = {"=l"}, upper = "=u", work = other}
+    assert(core.remove_tree(other))
+    if core.statfs("/dev/shm").type == core.statfs(dir.path).type then
+      return pending "/dev/shm is of the kind of /tmp"
+    end
+    assert.matches("are on different file systems", text)
+  end)
+
+  it("are a work directory in which there is something, which stays", function()
+    dir:file("w/notes", "mine")
+    assert.is_truthy(refused({lower = {"=l"}, upper = "=u", work = "=w"}):find(
+      "work '=w' is not empty: there is 'notes' in it", 1, true))
+    assert.are.equal("mine", dir:read "w/notes")
+  end)
+
+  it("are a work directory that a volatile overlay has left", function()
+    local overlay = {lower = {dir.path .. "/l"}, upper = dir.path .. "/u", work = dir.path .. "/w",
+      options = {volatile = "on"}}
+    assert.is_true(run(overlay, "true").ok)
+    local r = run(overlay, "true")
+    assert.matches("is left over from a volatile overlay", r.message)
+    assert.matches("leave 'work' out", r.hint)
+    overlay.work, overlay.options = dir:dir "w2", nil
+    for _ = 1, 2 do assert.is_true(run(overlay, "true").ok) end
+  end)
+
+  it("are a lower that is a file, in the kernel's words, and an upper that is one", function()
+    dir:file("file", "x")
+    assert.matches("lower =file: .*is not a directory", refused {lower = {"=file", "=l"}})
+    assert.matches("upper directory =file: Not a directory",
+      refused {lower = {"=l"}, upper = "=file"})
+  end)
+
+  it("are an upper that another sandbox is using", function()
+    local overlay = {target = "/o", lower = {dir.path .. "/l"}, upper = dir.path .. "/u"}
+    local first <close> = sandbox.new({script = "cat", stdin = "/dev/zero", stdout = "null",
+      overlays = {overlay}}):start()
+    local text = refused {lower = {"=l"}, upper = "=u"}
+    assert.is_truthy(text:find("upper '=u' is in use by another sandbox", 1, true), text)
+    first:close()
+    assert.is_true(run(overlay, "true").ok)
+  end)
+end)
+
+describe("an option of an overlay", function()
+  local function refused(options)
+    local ok, problem = pcall(sandbox.new, {script = "true", overlays = {{target = "/o",
+      lower = {"/usr"}, options = options}}})
+    assert.is_false(ok)
+    return tostring(problem)
+  end
+
+  it("that is not known is refused with the nearest one", function()
+    assert.are.equal("sandbox: unknown key 'volatil' in overlays[1].options\n" ..
+      "  did you mean 'volatile'?", refused {volatil = "on"})
+  end)
+
+  it("that is not possible in a user namespace is refused with the reason", function()
+    assert.matches("options.metacopy cannot be 'on' in a user namespace: it needs attributes",
+      refused {metacopy = "on"})
+    assert.matches("options.index cannot be 'on' in a user namespace: the kernel opens files",
+      refused {index = "on"})
+    assert.matches("it may be nofollow", refused {redirect = "follow"})
+    assert.matches("options.xino is 'yes'\n  it may be auto or off", refused {xino = "yes"})
+  end)
+end)
+
+describe("a file of somebody who has no id inside", function()
+  it("is explained when a step stumbles over it", function()
+    if not host.is_root() then return pending "only root can make such a file" end
+    local dir <close> = host.scratch()
+    dir:dir "l/theirs"
+    assert(os.execute(("cd %s/l; chown 12345 theirs; chmod 777 theirs"):format(dir.path)))
+    local options = {script = "true", overlays = {{target = "/o", lower = {dir.path .. "/l"}}},
+      dirs = {"/o/theirs/new"}}
+    local r = sandbox.new(options):run()
+    assert.are.equal("setup_failed", r.outcome)
+    assert.matches("Value too large for defined data type", r.message)
+    assert.matches("ids = \"range\"", r.hint)
+    options.ids = "range"
+    assert.is_true(sandbox.new(options):run().ok)
   end)
 end)

@@ -396,3 +396,73 @@ describe("/dev", function()
     end
   end)
 end)
+
+describe("a hostile place for a mount", function()
+  local places = {
+    {"/../x", "has a part '..'"}, {"/a/../../x", "has a part '..'"}, {"/a/..", "has a part '..'"},
+    {"/a/.", "has a part '.'"}, {"/.", "has a part '.'"}, {"/./x", "has a part '.'"},
+    {"//a///.//../../x", "has an empty part"}, {"//", "has an empty part"},
+    {"/a//b", "has an empty part"}, {"/a//", "has an empty part"},
+    {"x", "is not an absolute path"}, {"../x", "is not an absolute path"},
+    {"", "is not an absolute path"}, {"/a\0b", "holds a NUL byte"},
+    {"/" .. ("x"):rep(256), "has a part longer than 255 bytes"},
+    {("/0123456789"):rep(400), "is longer than 4000 bytes"},
+  }
+  local kinds = {
+    binds = function(target) return {source = "/usr", target = target} end,
+    tmpfs = function(target) return {target = target} end,
+    dirs = function(target) return target end,
+    files = function(target) return {target = target, text = ""} end,
+    symlinks = function(target) return {target = target, text = "x"} end,
+    overlays = function(target) return {target = target, lower = {"/usr"}} end,
+  }
+  for list, entry in pairs(kinds) do
+    it(("is refused with the reason, in '%s'"):format(list), function()
+      for _, place in ipairs(places) do
+        local ok, problem = pcall(sandbox.new, {script = "true", [list] = {entry(place[1])}})
+        assert.is_false(ok, place[1])
+        assert.is_truthy(tostring(problem):find(("sandbox: %s[1]: the place '"):format(list), 1,
+          true), tostring(problem))
+        assert.is_truthy(tostring(problem):find(place[2], 1, true), tostring(problem))
+      end
+    end)
+  end
+
+  it("is a file whose name ends in a slash", function()
+    for list, value in pairs {files = {target = "/f/", text = ""},
+      symlinks = {target = "/l/", text = "x"}, binds = {source = "/etc/passwd", target = "/p/"}} do
+      local ok, problem = pcall(sandbox.new, {script = "true", [list] = {value}})
+      assert.is_false(ok, list)
+      assert.matches("ends in a slash, and there will be no directory", tostring(problem))
+    end
+    assert.are.equal("there\n", out {script = "test -d /d && test -d /b && echo there",
+      dirs = {"/d/"}, binds = {{source = "/usr/", target = "/b/"}}})
+  end)
+
+  it("is one that a link turns into another: it is inside all the same", function()
+    local dir <close> = host.scratch()
+    dir:dir "tree"
+    local outside = dir:dir "outside"
+    local links = {"/", "/..", "..", "../../../..", outside, "/proc/self/root", "/proc/1/root",
+      "/oldroot" .. outside, "/proc/self/cwd", "self"}
+    for i, text in ipairs(links) do
+      assert(core.symlink(text, ("%s/tree/%d"):format(dir.path, i)))
+    end
+    for i = 1, #links do
+      for key, value in pairs {
+        dirs = {target = ("/t/%d/made"):format(i)},
+        files = {target = ("/t/%d/made"):format(i), text = "x"},
+        symlinks = {target = ("/t/%d/made"):format(i), text = "x"},
+        tmpfs = {target = ("/t/%d/made"):format(i)},
+        overlays = {target = ("/t/%d/made"):format(i), lower = {"/usr/bin"}, read_only = true},
+      } do
+        value.order = 1
+        run {script = "true", [key] = {value}, binds = {{source = dir.path .. "/tree",
+          target = "/t", read_only = false}}}
+      end
+    end
+    assert.are.same({}, core.readdir(outside))
+    assert.is_nil(core.stat "/made")
+    assert.is_nil(core.stat(dir.path .. "/made"))
+  end)
+end)

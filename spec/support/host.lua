@@ -31,9 +31,10 @@ function Scratch:read(name)
   return M.read(self.path .. "/" .. name)
 end
 
-function Scratch:__close()
+function Scratch:close()
   assert(core.remove_tree(self.path))
 end
+Scratch.__close = Scratch.close
 
 function M.read(path)
   local file = io.open(path, "rb")

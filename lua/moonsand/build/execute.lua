@@ -168,6 +168,7 @@ local function work_mount(options, lower, scratch)
     table.insert(options.overlays, {
       target = "/work", lower = lower, upper = scratch and scratch.upper,
       work = scratch and scratch.work, order = -1,
+      options = {volatile = "on"}, -- the store writes out what it keeps
     })
   elseif scratch then
     table.insert(options.binds, {

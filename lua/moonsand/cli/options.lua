@@ -19,6 +19,7 @@ local repeated = {
   {"--overlay-ro", "DST", "mount an overlay that nobody can write to"},
   {"--lower", "DIR", "a lower directory of the last overlay; the first one wins"},
   {"--upper", "DIR", "where the last overlay keeps what is written; else it vanishes"},
+  {"--overlay-option", "NAME=VALUE", "an option of the last overlay, such as volatile=on"},
   {"--device", "PATH", "a device node of the host, such as /dev/fuse, that works inside"},
   {"--mask", "PATH", "hide what is there: an empty file or directory"},
   {"--protect", "PATH", "make it read-only where it is, with everything below it"},
@@ -194,6 +195,13 @@ local function pair(step, what)
   local name, value = step.value:match("^([^=]+)=(.*)$")
   if not name then wrong(step, "it is not " .. what) end
   return name, value
+end
+
+adders["--overlay-option"] = function(spec, step)
+  local last = last_overlay(spec, step)
+  local name, value = pair(step, "NAME=VALUE")
+  last.options = last.options or {}
+  last.options[name] = value
 end
 
 adders["--file"] = function(spec, step)

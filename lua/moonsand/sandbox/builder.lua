@@ -23,8 +23,7 @@ end
 for _, key in ipairs {"script", "command", "root", "cwd", "network", "ids", "hostname", "umask",
   "timeout", "grace", "idle_timeout", "limits", "stdin", "stdout", "stderr", "on_output",
   "session", "pty", "as_init", "name", "seccomp", "nested", "fsync", "chown", "landlock",
-  "isolation", "uid", "gid",
-  "fds", "capture_limit"} do
+  "isolation", "uid", "gid", "fds", "capture_limit", "proc", "sysfs", "devpts"} do
   Builder[key] = set(key)
 end
 
@@ -34,6 +33,10 @@ Builder.dir = append "dirs"
 Builder.symlink = append "symlinks"
 Builder.file = append "files"
 Builder.steps = append "steps"
+
+Builder.device = append "devices"
+Builder.mask = append "mask"
+Builder.protect = append "protect"
 
 --- Bind a path of the caller, read-only unless said otherwise.
 ---@param source string

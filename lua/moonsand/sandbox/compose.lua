@@ -6,21 +6,11 @@ local hooks = require "moonsand.sandbox.hooks"
 local ids = require "moonsand.sandbox.ids"
 local kernel = require "moonsand.sandbox.kernel"
 local limits = require "moonsand.sandbox.limits"
+local overlay = require "moonsand.sandbox.overlay"
 local plan = require "moonsand.sandbox.plan"
 local redirect = require "moonsand.sandbox.redirect"
 
 local M = {}
-
-local function overlay_step(entry)
-  if entry.read_only and #entry.lower == 1 then -- the kernel wants two lowers without an upper
-    return {"bind", source = entry.lower[1], target = entry.target}
-  end
-  local options = {"userxattr"}
-  if not entry.read_only then options[2] = "volatile" end
-  return {"overlay", target = entry.target, lower = entry.lower, upper = entry.upper,
-    work = entry.work, tmpfs_upper = not entry.upper and not entry.read_only,
-    read_only = entry.read_only, options = options}
-end
 
 local function bind_step(entry)
   return {"bind", source = entry.source, target = entry.target,
@@ -28,7 +18,7 @@ local function bind_step(entry)
 end
 
 local makers = {
-  {"overlays", overlay_step},
+  {"overlays", overlay.step},
   {"tmpfs", function(e) return {"tmpfs", target = e.target, size = e.size, mode = e.mode} end},
   {"binds", bind_step},
   {"dirs", function(e) return {"mkdir", target = e.target, mode = e.mode} end},
@@ -63,7 +53,7 @@ local function root_step(options, own)
     end
   end
   if options.root ~= "host" and options.root ~= "empty" then
-    return overlay_step {target = "/", lower = {options.root}}, true
+    return overlay.step {target = "/", lower = {options.root}}, true
   end
   return {"tmpfs", target = "/", mode = 493}, false -- 0755
 end

@@ -2,38 +2,15 @@
 local compose = require "moonsand.sandbox.compose"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
-local hint = require "moonsand.sandbox.hint"
 local isolation = require "moonsand.sandbox.isolation"
 local limits = require "moonsand.sandbox.limits"
+local overlay = require "moonsand.sandbox.overlay"
 local result = require "moonsand.sandbox.result"
 local running = require "moonsand.sandbox.running"
 local scope = require "moonsand.scope"
 local streams = require "moonsand.sandbox.streams"
 
 local M = {}
-
-local function made(path)
-  local ok, err, errno = core.mkdirs(path)
-  if not ok then fault.throw("sandbox", "upper directory " .. err, {errno = errno}) end
-end
-
---- overlayfs wants a scratch directory beside the upper, empty at each mount; one that the caller
---- did not name is ours.
-local function prepare_upper(entry, undo)
-  made(entry.upper)
-  if entry.work then
-    made(entry.work)
-    return entry
-  end
-  local parent, name = entry.upper:match("^(.*)/([^/]+)/*$")
-  local work, err, errno = core.mkdtemp(("%s/.%s.work."):format(parent, name))
-  if not work then fault.throw("sandbox", "work directory " .. err, {errno = errno}) end
-  undo:defer(function() core.remove_tree(work) end)
-  local own = {}
-  for key, value in pairs(entry) do own[key] = value end
-  own.work = work
-  return own
-end
 
 --- Without a mount namespace /tmp is everybody's: a directory of one's own stands in for it.
 local function prepare_scratch(own, undo)
@@ -54,7 +31,7 @@ function M.prepare(given, undo)
   own.not_enforced = table.move(given.not_enforced, 1, #given.not_enforced, 1, {})
   own.overlays = {}
   for i, entry in ipairs(given.overlays) do
-    own.overlays[i] = entry.upper and prepare_upper(entry, undo) or entry
+    own.overlays[i] = entry.upper and overlay.prepare(entry, undo) or entry
   end
   if own.isolation == "filters" then prepare_scratch(own, undo) end
   return own
@@ -91,7 +68,7 @@ function M.start(options, undo, make)
   local plan = make(io_streams.fds)
   local process, message, errno, details = core.spawn(plan)
   if not process then
-    return nil, result.failed(message, errno, details, hint.of(plan, errno, details))
+    return nil, result.failed(message, errno, details, plan)
   end
   M.note(options, message)
   io_streams:release()

@@ -1,6 +1,5 @@
 --- The option table of `sandbox.new`: which keys there are, and what each may hold.
-local core = require "moonsand.core"
-local fault = require "moonsand.fault"
+local check = require "moonsand.sandbox.check"
 local filter = require "moonsand.sandbox.filter"
 local hooks = require "moonsand.sandbox.hooks"
 local ids = require "moonsand.sandbox.ids"
@@ -8,28 +7,13 @@ local isolation = require "moonsand.sandbox.isolation"
 local kernel = require "moonsand.sandbox.kernel"
 local landlock = require "moonsand.sandbox.landlock"
 local limits = require "moonsand.sandbox.limits"
+local mounts = require "moonsand.sandbox.mounts"
 local order = require "moonsand.order"
 local redirect = require "moonsand.sandbox.redirect"
 
 local M = {}
 
----@class moonsand.sandbox.Bind
----@field source string       a path of the caller; relative ones start at the current directory
----@field target? string      the path inside (default: the source)
----@field read_only? boolean  default true; holds for everything mounted below the source, too
----@field devices? boolean    device nodes in it work (default false)
----@field optional? boolean   nothing happens when the source is missing
----@field order? integer place among all mounts; equal ones keep overlays, tmpfs, binds, dirs,
----  files, links
-
----@class moonsand.sandbox.Overlay
----@field target string
----@field lower string[]      the first wins
----@field upper? string where changes go; made when missing; without it they vanish with the sandbox
----@field work? string overlayfs's scratch directory beside the upper; a fresh one is made when not
----  given
----@field read_only? boolean
----@field order? integer
+local wrong, check_kind, check_keys, check_words = check.wrong, check.kind, check.keys, check.words
 
 ---@class moonsand.sandbox.Options
 ---@field script? string      shell text, run by `sh -e`; or
@@ -100,66 +84,6 @@ local kinds = {
   devices = "table", mask = "table", protect = "table", steps = "table",
 }
 
-local entries = {
-  binds = {source = "string", target = "string", read_only = "boolean", devices = "boolean",
-    optional = "boolean", order = "number"},
-  overlays = {target = "string", lower = "table", upper = "string", work = "string",
-    read_only = "boolean", order = "number"},
-  tmpfs = {target = "string", size = {"number", "string"}, mode = "number", order = "number"},
-  dirs = {target = "string", mode = "number", order = "number"},
-  symlinks = {target = "string", text = "string", order = "number"},
-  files = {target = "string", text = "string", mode = "number", order = "number"},
-}
-
-local lists = order.keys(entries)
-
-local function wrong(message, hint)
-  fault.throw("usage", "sandbox: " .. message, {hint = hint})
-end
-
-local function is_kind(value, wanted)
-  local kind = type(value)
-  if type(wanted) == "string" then return kind == wanted end
-  for _, one in ipairs(wanted) do
-    if kind == one then return true end
-  end
-  return false
-end
-
-local function check_kind(where, value, wanted)
-  if is_kind(value, wanted) then return end
-  local text = type(wanted) == "table" and table.concat(wanted, " or ") or wanted
-  wrong(("%s must be a %s, not a %s"):format(where, text, type(value)))
-end
-
-local function are_known(value, known)
-  for key, field in pairs(value) do
-    local wanted = known[key]
-    if not wanted or not is_kind(field, wanted) then return false end
-  end
-  return true
-end
-
---- What is wrong is looked for in order: the same table always gives the same message.
-local function check_keys(where, value, known)
-  if are_known(value, known) then return end
-  for key, field in order.sorted(value) do
-    local wanted = known[key]
-    if not wanted then
-      local near = type(key) == "string" and fault.nearest(key, order.keys(known))
-      wrong(("unknown key '%s' in %s"):format(tostring(key), where),
-        near and ("did you mean '%s'?"):format(near))
-    end
-    check_kind(("'%s' in %s"):format(key, where), field, wanted)
-  end
-end
-
-local function check_words(where, list)
-  for i, word in ipairs(list) do
-    if type(word) ~= "string" then check_kind(("%s, word %d"):format(where, i), word, "string") end
-  end
-end
-
 local choices = {
   network = {none = true, host = true},
   isolation = {namespaces = true, filters = true},
@@ -175,72 +99,6 @@ local function check_choices(options)
     end
   end
 end
-
-local units = {K = 1 << 10, M = 1 << 20, G = 1 << 30, T = 1 << 40}
-
---- "64M" -> 67108864
----@param size integer|string
----@return integer bytes
-function M.bytes(size)
-  if math.type(size) == "integer" and size > 0 then return size end
-  local digits, unit = tostring(size):match("^(%d+)([KMGT]?)$")
-  local number = digits and #digits < 16 and math.tointeger(tonumber(digits))
-  if not number or number == 0 or number > (1 << 62) // (units[unit] or 1) then
-    wrong(("'%s' is not a size"):format(tostring(size)), "write bytes, or 64K, 64M, 2G")
-  end
-  return number * (units[unit] or 1)
-end
-
---- An entry as a table of its own, with absolute paths.
-local function entry(list, i, value)
-  if list == "dirs" and type(value) == "string" then value = {target = value} end
-  local where = ("%s[%d]"):format(list, i)
-  check_kind(where, value, "table")
-  check_keys(where, value, entries[list])
-  local own = {}
-  for key, field in pairs(value) do own[key] = field end
-  if not own.target and list == "binds" then own.target = own.source end
-  if not own.target then wrong(("%s has no 'target'"):format(where)) end
-  if #own.target > 1 then own.target = own.target:gsub("/$", "") end
-  return own, where
-end
-
---- A path of the caller's world, made absolute: a plan does not depend on a current directory.
----@param path string
----@return string
-function M.absolute(path)
-  if path:sub(1, 1) == "/" then return path end
-  local here = assert(core.realpath("."))
-  return path == "." and here or (here == "/" and "" or here) .. "/" .. path
-end
-
-local finish = {}
-
-function finish.binds(own, where)
-  if not own.source then wrong(where .. " has no 'source'") end
-  own.source = M.absolute(own.source)
-end
-
-function finish.overlays(own, where)
-  own.lower = own.lower or {}
-  check_words(where .. ".lower", own.lower)
-  if #own.lower == 0 then wrong(where .. " has no 'lower' directory") end
-  if own.read_only and own.upper then wrong(where .. " is read-only and has an 'upper'") end
-  if own.work and not own.upper then wrong(where .. " has a 'work' but no 'upper'") end
-  local lower = {}
-  for i, path in ipairs(own.lower) do lower[i] = M.absolute(path) end
-  own.lower = lower
-  own.upper = own.upper and M.absolute(own.upper)
-  own.work = own.work and M.absolute(own.work)
-end
-
-function finish.tmpfs(own) own.size = own.size and M.bytes(own.size) end
-
-function finish.symlinks(own, where)
-  if not own.text then wrong(where .. " has no 'text'") end
-end
-
-finish.files = finish.symlinks
 
 local function check_program(options)
   if options.script and options.command then wrong("give either 'script' or 'command'") end
@@ -273,20 +131,8 @@ function M.check(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end
   redirect.check(options)
-  options.capture_limit = options.capture_limit and M.bytes(options.capture_limit)
-  for _, list in ipairs(lists) do
-    options[list] = {}
-    for i, value in ipairs(given[list] or {}) do
-      local own, where = entry(list, i, value)
-      if finish[list] then finish[list](own, where) end
-      options[list][i] = own
-    end
-  end
-  if options.lower then
-    local own = {target = "/work", lower = options.lower}
-    finish.overlays(own, "lower")
-    table.insert(options.overlays, 1, own)
-  end
+  options.capture_limit = options.capture_limit and check.bytes(options.capture_limit)
+  mounts.check(given, options)
   options.limits = limits.check(options.limits or {})
   options.timeout = options.timeout or options.limits.wall and options.limits.wall.value
   options.env = options.env or {}

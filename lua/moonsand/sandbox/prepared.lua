@@ -3,7 +3,6 @@
 local compose = require "moonsand.sandbox.compose"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
-local hint = require "moonsand.sandbox.hint"
 local launch = require "moonsand.sandbox.launch"
 local options = require "moonsand.sandbox.options"
 local result = require "moonsand.sandbox.result"
@@ -41,7 +40,7 @@ function M.new(sandbox)
   local holder, message, errno, details = core.spawn(plan)
   if not holder then
     undo:close()
-    return nil, result.failed(message, errno, details, hint.of(plan, errno, details))
+    return nil, result.failed(message, errno, details, plan)
   end
   launch.note(own, message)
   return setmetatable({sandbox = sandbox, holder = holder, undo = undo, groups = own.groups,

@@ -1,6 +1,7 @@
 --- One record of how a run ended.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local hint = require "moonsand.sandbox.hint"
 local limits = require "moonsand.sandbox.limits"
 
 local M = {}
@@ -108,16 +109,18 @@ end
 ---@param message string
 ---@param errno integer
 ---@param details table
----@param hint? string
+---@param plan? moonsand.sandbox.Plan
 ---@return moonsand.sandbox.Result
-function M.failed(message, errno, details, hint)
+function M.failed(message, errno, details, plan)
   details = details or {}
+  local why, what_to_do = hint.of(plan, errno, details)
   local exec = details.verb == "exec" and details.call == "exec"
   return setmetatable({
     ok = false, outcome = exec and "exec_failed" or "setup_failed", timed_out = false,
     limits_hit = {}, not_enforced = {}, mount_points = {},
-    stdout = "", stderr = "", files = {}, wall = 0, message = message, errno = errno,
-    step = details.step, verb = details.verb, path = details.path, log = details.log, hint = hint,
+    stdout = "", stderr = "", files = {}, wall = 0, message = why or message, errno = errno,
+    step = details.step, verb = details.verb, path = details.path, log = details.log,
+    hint = what_to_do,
   }, Result)
 end
 
