@@ -45,31 +45,75 @@ static int raise_ambient(uint64_t keep)
 
 /* Who may not lock anything (no CAP_SETPCAP) still gives up all it has, for good under
    no_new_privs: execve gives no more than there was (capabilities(7)). */
-static bool drops_for_good(const Step *s)
+static bool drops_for_good(uint64_t keep)
 {
-  return errno == EPERM && s->keep == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+  return errno == EPERM && keep == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 }
 
 /* Uid 0 inside means nothing (SECBIT_NOROOT, locked); what is kept survives execve as ambient
    (capabilities(7)). */
-int run_capabilities(Run *r, const Step *s)
+int keep_only(Run *r, uint64_t keep)
 {
-  unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
+  /* who has some may keep them as another user, as setpriv(1) does; without any this is moot */
+  unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | (keep ? 0 : SECBIT_KEEP_CAPS_LOCKED);
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2] = {0};
   bool locked;
 
   for (int i = 0; i < 2; i++) {
-    data[i].effective = data[i].permitted = data[i].inheritable = (uint32_t)(s->keep >> 32 * i);
+    data[i].effective = data[i].permitted = data[i].inheritable = (uint32_t)(keep >> 32 * i);
   }
   locked = prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == 0;
-  if (!locked && !drops_for_good(s)) return stop(r, "prctl(SET_SECUREBITS)", NULL);
-  if (locked && drop_bounding(s->keep) < 0) return stop(r, "prctl(CAPBSET_DROP)", NULL);
+  if (!locked && !drops_for_good(keep)) return stop(r, "prctl(SET_SECUREBITS)", NULL);
+  if (locked && drop_bounding(keep) < 0) return stop(r, "prctl(CAPBSET_DROP)", NULL);
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
     return stop(r, "prctl(CAP_AMBIENT)", NULL);
   if (syscall(SYS_capset, &header, data) < 0) return stop(r, "capset", NULL);
-  if (raise_ambient(s->keep) < 0) return stop(r, "prctl(CAP_AMBIENT_RAISE)", NULL);
+  if (raise_ambient(keep) < 0) return stop(r, "prctl(CAP_AMBIENT_RAISE)", NULL);
   return 0;
+}
+
+/* What is kept is the program's; so the rest is given up at exec, where the ways of the program and
+   of our pid 1 part. */
+int run_capabilities(Run *r, const Step *s)
+{
+  if (s->keep == 0 || r->direct) return keep_only(r, s->keep);
+  r->capabilities = s;
+  return 0;
+}
+
+int apply_capabilities(Run *r, const Step *s)
+{
+  return keep_only(r, s->keep);
+}
+
+/* Pid 1 has none, but where the program may change its user id: to signal it then, and to kill what
+   it leaves behind, takes one (kill(2)). */
+int apply_capabilities_of_init(Run *r, const Step *s)
+{
+  return keep_only(r, s->keep & 1ULL << CAP_SETUID ? 1ULL << CAP_KILL : 0);
+}
+
+/* capability_names() -> {"chown", "dac_override", ...}: those of the running kernel */
+static int capability_names(lua_State *L)
+{
+  lua_newtable(L);
+  for (cap_value_t cap = 0; cap < cap_max_bits(); cap++) {
+    char *name = cap_to_name(cap);
+
+    if (name && strncmp(name, "cap_", 4) == 0) {
+      lua_pushstring(L, name + 4);
+      lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    }
+    cap_free(name);
+  }
+  return 1;
+}
+
+void open_capabilities(lua_State *L)
+{
+  lua_pushcfunction(L, capability_names);
+  lua_setfield(L, -2, "capability_names");
 }
 
 void check_no_new_privileges(Check *c, Step *s)

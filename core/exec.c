@@ -235,6 +235,7 @@ int exec_program(Run *r, const Step *s)
   if (s->exec.terminal && ioctl(0, TIOCSCTTY, 0) < 0) return stop(r, "ioctl(TIOCSCTTY)", NULL);
   reset_signals();
   if (apply_late(r, r->rlimits, apply_rlimits) < 0) return -1;
+  if (apply_late(r, r->capabilities, apply_capabilities) < 0) return -1;
   if (apply_filters(r) < 0) return -1;
   search_and_execute(s);
   return stop(r, "exec", s->exec.argv[0]);
@@ -274,6 +275,7 @@ static int become_init(Run *r, int program)
 
   if (fcntl(r->status, F_SETFD, 0) < 0 || fcntl(r->parent, F_SETFD, 0) < 0)
     return stop(r, "fcntl", NULL);
+  if (apply_late(r, r->capabilities, apply_capabilities_of_init) < 0) return -1;
   syscall(SYS_execveat, r->init, "", argv, env, 0x1000 /* AT_EMPTY_PATH */);
   return stop(r, "execveat(moonsand-init)", NULL);
 }

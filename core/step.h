@@ -111,7 +111,7 @@ typedef struct Report {
 struct Run {
   const Step *steps;
   size_t count;
-  const Step *fds, *rlimits, *cgroup;
+  const Step *fds, *rlimits, *cgroup, *capabilities;
   bool filters; /* there are steps seccomp: they take effect at exec */
   bool own_groups; /* a namespace of control groups is made once the child is in them */
   bool joined; /* in the namespaces of a sandbox that is there already */
@@ -187,6 +187,11 @@ int finish_context(Run *r, int fs, uint64_t attributes, const char *target);
 
 /* rlimit.c */
 int apply_rlimits(Run *r, const Step *s);
+
+/* caps.c */
+int keep_only(Run *r, uint64_t keep);
+int apply_capabilities(Run *r, const Step *s);
+int apply_capabilities_of_init(Run *r, const Step *s);
 
 /* filter.c */
 int apply_filter(Run *r, const Step *s);

@@ -27,6 +27,8 @@ local repeated = {
   {"--pass-env", "NAME", "let a variable of the caller through"},
   {"--fd", "N[:MODE]=FILE", "open FILE as descriptor N; MODE is r (default), w, rw or a"},
   {"--pass-fd", "N[:M]", "the caller's descriptor N, as M inside"},
+  {"--cap-add", "NAME", "a capability that the program has inside; all: every one"},
+  {"--cap-drop", "NAME", "a capability that it does not have, of those that were added"},
   {"--limit", "NAME=VALUE", "a limit, such as memory=2G; best_effort:2G: rather none than no run"},
 }
 
@@ -226,6 +228,12 @@ adders["--pass-env"] = function(spec, step, environment)
   spec.env[step.value] = environment(step.value)
 end
 
+local function word(key)
+  return function(spec, step) table.insert(spec[key], step.value) end
+end
+
+adders["--cap-add"], adders["--cap-drop"] = word "cap_add", word "cap_drop"
+
 adders["--limit"] = function(spec, step)
   local name, value = pair(step, "NAME=VALUE")
   spec.limits[name] = value
@@ -312,6 +320,7 @@ end
 function M.from_arguments(args, environment)
   local spec = {
     binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {}, last = 0,
+    cap_add = {}, cap_drop = {},
     limits = {}, devices = {}, mask = {}, protect = {}, sysfs = args.sysfs, devpts = args.devpts,
     proc = args.proc ~= "none" and args.proc, idle_timeout = seconds(args, "idle_timeout"),
     fds = {}, pty = args.pty,

@@ -1,6 +1,6 @@
 --- From options to steps. Nothing here touches the system but for reading what the host's top looks
 --- like.
-local core = require "moonsand.core"
+local capabilities = require "moonsand.sandbox.capabilities"
 local defaults = require "moonsand.sandbox.defaults"
 local hooks = require "moonsand.sandbox.hooks"
 local ids = require "moonsand.sandbox.ids"
@@ -133,11 +133,8 @@ local function finished(steps, options, part)
   return plan.new(steps)
 end
 
---- What a process gives up for good. A root that is to make sandboxes of its own needs one
---- capability: to map the root of its user namespace into a new one (user_namespaces(7)).
-local function add_bounds(steps, options)
-  local keep = {}
-  if options.nested and (core.uid() == 0 or options.ids ~= "self") then keep[1] = "cap_setfcap" end
+--- What a process gives up for good.
+local function add_bounds(steps, keep)
   add(steps, {"no_new_privileges"}, {"capabilities", keep = keep})
 end
 
@@ -146,7 +143,7 @@ local function add_program(steps, options, fds, term)
   local env = environment(options, term)
   add(steps, {"chdir", target = working_directory(options)})
   if options.umask then add(steps, {"umask", mode = options.umask}) end
-  add_bounds(steps, options)
+  add_bounds(steps, capabilities.keep(options))
   add(steps, options.bounds)
   add(steps, (limits.resources(options.limits)))
   add(steps, options.filter)

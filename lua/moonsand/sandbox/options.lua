@@ -1,4 +1,5 @@
 --- The option table of `sandbox.new`: which keys there are, and what each may hold.
+local capabilities = require "moonsand.sandbox.capabilities"
 local check = require "moonsand.sandbox.check"
 local filter = require "moonsand.sandbox.filter"
 local hooks = require "moonsand.sandbox.hooks"
@@ -38,6 +39,8 @@ local wrong, check_kind, check_keys, check_words = check.wrong, check.kind, chec
 ---@field ids? "self"|"root"|"range"|moonsand.sandbox.Ids   default "self": the caller's ids
 ---@field uid? integer        who the program is inside; any number where there is one id
 ---@field gid? integer
+---@field cap_add? string[]   capabilities that the program has; none without it (docs/ids.md)
+---@field cap_drop? string[]  those of "all" that it does not have
 ---@field hostname? string
 ---@field umask? integer
 ---@field timeout? number     seconds of wall time until TERM
@@ -72,7 +75,7 @@ local kinds = {
   script = "string", command = "table", root = "string", binds = "table", overlays = "table",
   lower = "table", tmpfs = "table", dirs = "table", symlinks = "table", files = "table",
   env = "table", cwd = "string", network = {"string", "boolean"}, ids = {"string", "table"},
-  uid = "number", gid = "number",
+  uid = "number", gid = "number", cap_add = "table", cap_drop = "table",
   hostname = "string", umask = "number", timeout = "number", grace = "number",
   idle_timeout = "number", limits = "table",
   stdin = {"string", "userdata", "table"}, stdout = {"string", "userdata", "table"},
@@ -127,6 +130,7 @@ function M.check(given)
   check_program(given)
   kernel.check(given)
   ids.check(given)
+  capabilities.check(given)
   isolation.check(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end
