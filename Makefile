@@ -68,6 +68,12 @@ test:
 	@$(MAKE) --no-print-directory -s all
 	@LUA='$(LUA)' MAKE='$(MAKE)' sh .ci/test
 
+# Specs on one of Debian's kernels in a virtual machine: other control groups, an older kernel.
+vm-test:
+	@sh .ci/need 'make vm-test' build run test vm
+	@$(MAKE) --no-print-directory -s all
+	@sh spec/vm/test
+
 check: test
 
 lint:
@@ -109,4 +115,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all demo test check lint fuzz bench install uninstall clean
+.PHONY: all demo test vm-test check lint fuzz bench install uninstall clean

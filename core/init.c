@@ -22,7 +22,7 @@
 #include "status.h"
 
 typedef struct Usage {
-  int64_t user_s, user_us, system_s, system_us, max_rss, rest[13];
+  int64_t user_s, user_us, system_s, system_us, max_rss, faults[6], in_blocks, out_blocks, rest[5];
 } Usage;
 
 enum { USAGE_CHILDREN = -1, EINTR_NUMBER = 4 };
@@ -101,6 +101,8 @@ static void finish(const Charge *charge, int status)
     ended.user_us = usage.user_s * 1000000 + usage.user_us;
     ended.system_us = usage.system_s * 1000000 + usage.system_us;
     ended.max_rss_kib = usage.max_rss;
+    ended.read_blocks = usage.in_blocks;
+    ended.written_blocks = usage.out_blocks;
   }
   call(__NR_write, charge->to_caller, (long)&ended, sizeof ended, 0, 0);
   leave(0);

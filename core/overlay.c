@@ -16,7 +16,7 @@
 
 #include "step.h"
 
-enum { NAME_LIMIT = 255, OPTIONS_LIMIT = 4095 };
+enum { NAME_LIMIT = 255, OPTIONS_LIMIT = 4095, LOWER_LIMIT = 500 };
 
 static void check_option(Check *c, const char *option)
 {
@@ -143,6 +143,10 @@ static int legacy_options(Run *r, const Step *s, char *options)
   size_t used = append(options, 0, "lowerdir=");
 
   for (const char **lower = s->list; *lower && used <= OPTIONS_LIMIT; lower++) {
+    if (lower - s->list == LOWER_LIMIT) { /* the kernel says this only in its log */
+      errno = E2BIG;
+      return stop(r, "too many lower directories, limit is 500", s->target);
+    }
     if (lower != s->list) used = append(options, used, ":");
     used = append_directory(options, used, *lower);
     if (used == 0) return stop(r, "lower", *lower);

@@ -186,10 +186,12 @@ static void push_ended(lua_State *L, const Ended *ended, bool told)
   }
   if (!told) return;
   set_integer(L, "leftovers", ended->leftovers);
-  lua_createtable(L, 0, 3);
+  lua_createtable(L, 0, 5);
   set_seconds(L, "user", ended->user_us);
   set_seconds(L, "system", ended->system_us);
   set_integer(L, "max_rss", (lua_Integer)ended->max_rss_kib * 1024);
+  set_integer(L, "io_read", (lua_Integer)ended->read_blocks * 512);
+  set_integer(L, "io_written", (lua_Integer)ended->written_blocks * 512);
   lua_setfield(L, -2, "usage");
 }
 

@@ -67,7 +67,9 @@ static void serve_ranges(Run *r, int pid, const Step *ranges, int go, int done)
     early.step = (int)(ranges - r->steps);
   }
   while (read(done, &byte, 1) < 0 && errno == EINTR) continue;
-  if (early.err != 0) *r->report = early;
+  /* A child that had stopped in an earlier step knows better. */
+  if (early.err != 0 && (r->report->err == 0 || r->report->step == early.step))
+    *r->report = early;
 }
 
 static int spawn_with_ranges(Run *r, Process *p, struct clone_args *args, const Step *ranges)
@@ -83,14 +85,14 @@ static int spawn_with_ranges(Run *r, Process *p, struct clone_args *args, const 
   r->sync = sync[0];
   r->sync_peer = sync[1];
   pid = clone3_call(args, child_main, r);
-  close(sync[0]), close(done[1]);
+  close(done[1]);
   if (pid > 0) {
     p->pid = (int)pid;
     serve_ranges(r, p->pid, ranges, sync[1], done[0]);
   } else {
     close(sync[1]);
   }
-  close(done[0]);
+  close(sync[0]), close(done[0]); /* with no reader left, writing to a dead child were a SIGPIPE */
   errno = (int)-pid;
   return pid < 0 ? -1 : 0;
 }

@@ -13,6 +13,7 @@ typedef struct Ended {
   int32_t leftovers; /* processes that were still there, and were killed */
   int64_t user_us, system_us; /* of all processes that were waited for */
   int64_t max_rss_kib; /* of the largest */
+  int64_t read_blocks, written_blocks; /* of 512 bytes, from and to disks */
 } Ended;
 
 #endif

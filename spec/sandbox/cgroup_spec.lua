@@ -4,6 +4,9 @@ local cgroup = require "moonsand.sandbox.cgroup"
 local core = require "moonsand.core"
 local groups = require "moonsand.sandbox.groups"
 local host = require "spec.support.host"
+local sweep = require "moonsand.sandbox.sweep"
+local v1 = require "moonsand.sandbox.cgroup_v1"
+local v2 = require "moonsand.sandbox.cgroup_v2"
 
 local V1 = "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory\n"
   .. "33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
@@ -77,7 +80,7 @@ local function tree(dir, files)
 end
 
 local function world(more)
-  local own = {pid = 42, systemd = false, read = host.read}
+  local own = {pid = 42, uid = 1000, systemd = false, read = host.read}
   for key, value in pairs(more or {}) do own[key] = value end
   return own
 end
@@ -111,6 +114,29 @@ describe("a version 2 group", function()
     local found = place(dir, "/a", {"memory"})
     assert.are.same({"memory"}, found.enable)
     assert.is_true(found.leaf)
+    assert.are.same({}, found.children)
+  end)
+
+  it("is left together with the caller's children", function()
+    local dir <close> = host.scratch()
+    local process <close> = host.start {"sleep", "100"}
+    tree(dir, {["a/cgroup.controllers"] = "memory\n", ["a/cgroup.subtree_control"] = "\n",
+      ["a/cgroup.type"] = "domain\n",
+      ["a/cgroup.procs"] = ("%d\n%d\n"):format(core.getpid(), process:pid())})
+    local found = assert(place(dir, "/a", {"memory"}, {pid = core.getpid()}))
+    assert.is_true(found.leaf)
+    assert.are.same({tostring(process:pid())}, found.children)
+  end)
+
+  it("is refused when it is threaded: no process can start below it", function()
+    local dir <close> = host.scratch()
+    for _, kind in ipairs {"threaded", "domain threaded", "domain invalid"} do
+      tree(dir, {["a/cgroup.controllers"] = "pids\n", ["a/cgroup.subtree_control"] = "pids\n",
+        ["a/cgroup.type"] = kind .. "\n"})
+      local found, why = place(dir, "/a", {"pids"})
+      assert.is_nil(found)
+      assert.is_truthy(why.what:find(("/a is '%s'"):format(kind), 1, true), why.what)
+    end
   end)
 
   it("is found again by a caller that sits in its leaf", function()
@@ -137,6 +163,8 @@ describe("a version 2 group", function()
     assert.matches("a group that it has for itself", why.fix)
     why = select(2, place(dir, "/a", {"memory"}, {systemd = true}))
     assert.matches("systemd%-run %-%-user %-%-scope %-p Delegate=yes", why.fix)
+    why = select(2, place(dir, "/a", {"memory"}, {systemd = true, uid = 0}))
+    assert.matches("^systemd%-run %-%-scope %-p Delegate=yes", why.fix)
   end)
 
   it("without the controller says which it has, and who can give it", function()
@@ -171,23 +199,34 @@ describe("what is written for a limit", function()
     dir:file("memory.memsw.limit_in_bytes")
     dir:file("memory.swap.max")
     assert.are.same({{"memory.limit_in_bytes", 7}, {"memory.memsw.limit_in_bytes", 7}},
-      groups.settings("memory", 7, 1, dir.path))
+      v1.settings("memory", 7, dir.path))
     assert.are.same({{"memory.max", 7}, {"memory.swap.max", 0}},
-      groups.settings("memory", 7, 2, dir.path))
+      v2.settings("memory", 7, dir.path))
   end)
 
   it("is a share of a tenth of a second for cpu", function()
-    assert.are.same({{"cpu.max", "150000 100000"}}, groups.settings("cpu", 1.5, 2, "/"))
+    assert.are.same({{"cpu.max", "150000 100000"}}, v2.settings("cpu", 1.5, "/"))
     assert.are.same({{"cpu.cfs_period_us", 100000}, {"cpu.cfs_quota_us", 50000}},
-      groups.settings("cpu", 0.5, 1, "/"))
-    assert.are.same({{"cpu.max", "1000 100000"}}, groups.settings("cpu", 0.0001, 2, "/"))
+      v1.settings("cpu", 0.5, "/"))
+    assert.are.same({{"cpu.max", "1000 100000"}}, v2.settings("cpu", 0.0001, "/"))
   end)
 
   it("is a line for each disk for io", function()
-    for _, setting in ipairs(groups.settings("io", 1000, 2, "/")) do
+    for _, setting in ipairs(assert(v2.settings("io", {read = 1000, write = 7}, "/"))) do
       assert.are.equal("io.max", setting[1])
-      assert.matches("^%d+:%d+ rbps=1000 wbps=1000$", setting[2])
+      assert.matches("^%d+:%d+ rbps=1000 wbps=7$", setting[2])
     end
+    local list = assert(v1.settings("io", {read = 1000, write = 7}, "/"))
+    assert.are.equal("blkio.throttle.read_bps_device", list[1][1])
+    assert.matches("^%d+:%d+ 1000$", list[1][2])
+    assert.are.equal("blkio.throttle.write_bps_device", list[2][1])
+    assert.matches("^%d+:%d+ 7$", list[2][2])
+  end)
+
+  it("leaves the other way alone for io of one way", function()
+    assert.matches("^%d+:%d+ wbps=7$", assert(v2.settings("io", {write = 7}, "/"))[1][2])
+    assert.are.equal("blkio.throttle.read_bps_device",
+      assert(v1.settings("io", {read = 7}, "/"))[1][1])
   end)
 end)
 
@@ -198,9 +237,10 @@ describe("the counters of a group", function()
       ["memory.events"] = "low 0\nmax 5\noom 1\noom_kill 2\n", ["pids.events"] = "max 4\n",
       ["cpu.stat"] = "usage_usec 9\nuser_usec 5\nsystem_usec 4\nthrottled_usec 1\n",
       ["io.stat"] = "254:0 rbytes=10 wbytes=20 rios=1\n253:0 rbytes=1 wbytes=2\n"})
-    assert.are.same({memory_peak = 4096, pids_peak = 3, oom_kills = 2, pids_refused = 4,
+    assert.are.same({memory_peak = 4096, memory_refused = 1, pids_peak = 3, oom_kills = 2,
+      pids_refused = 4,
       user_us = 5, system_us = 4, throttled_us = 1, io_read = 11, io_written = 22},
-      groups.read(dir.path, 2))
+      v2.read(dir.path))
   end)
 
   it("are read from version 1 files", function()
@@ -213,26 +253,26 @@ describe("the counters of a group", function()
         "254:0 Read 10\n254:0 Write 20\n254:0 Total 30\n253:0 Read 1\nTotal 31\n"})
     assert.are.same({memory_peak = 4096, pids_peak = 3, oom_kills = 2, pids_refused = 4,
       user_us = 5, system_us = 4, throttled_us = 1, io_read = 11, io_written = 20},
-      groups.read(dir.path, 1))
+      v1.read(dir.path))
   end)
 
   it("are nothing in a group that has none", function()
     local dir <close> = host.scratch()
-    assert.are.same({}, groups.read(dir.path, 2))
-    assert.are.same({}, groups.read(dir.path, 1))
+    assert.are.same({}, v2.read(dir.path))
+    assert.are.same({}, v1.read(dir.path))
   end)
 end)
 
 describe("groups on a version 2 host", function()
   it("are made beside the leaf that the caller moves into", function()
     local dir <close> = host.scratch()
-    tree(dir, {["a/cgroup.controllers"] = "memory pids\n", ["a/cgroup.subtree_control"] = "",
+    tree(dir, {["a/cgroup.controllers"] = "cpu pids\n", ["a/cgroup.subtree_control"] = "",
       ["a/cgroup.type"] = "domain\n", ["a/cgroup.procs"] = "42\n"})
-    local own = assert(groups.make({memory = {value = 1 << 20}, pids = {value = 9}}, world(),
+    local own = assert(groups.make({cpu = {value = 2}, pids = {value = 9}}, world(),
       {v1 = {}, v2 = {dir = dir.path .. "/a"}}))
     local leaf = own.name:gsub("%d+$", "0")
     assert.are.equal("0", dir:read("a/" .. leaf .. "/cgroup.procs"))
-    assert.are.equal("1048576", dir:read("a/" .. own.name .. "/memory.max"))
+    assert.are.equal("200000 100000", dir:read("a/" .. own.name .. "/cpu.max"))
     assert.are.equal("9", dir:read("a/" .. own.name .. "/pids.max"))
     assert.is_truthy(own.into)
     assert.are.same({}, own.join)
@@ -282,7 +322,7 @@ describe("a sweep", function()
     for _, name in ipairs(kept) do dir:dir(name) end
     dir:dir(reused)
     dir:dir(gone .. "/made inside")
-    local removed = groups.sweep(dir.path)
+    local removed = sweep.sweep(dir.path)
     table.sort(removed)
     local wanted = {gone, reused}
     table.sort(wanted)

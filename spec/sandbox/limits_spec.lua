@@ -1,7 +1,7 @@
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local host = require "spec.support.host"
-local limits = require "moonsand.sandbox.limits"
+local limit = require "moonsand.sandbox.limit"
 local sandbox = require "moonsand.sandbox"
 
 local function run(options)
@@ -9,7 +9,7 @@ local function run(options)
 end
 
 local function refused(given)
-  local ok, problem = pcall(limits.check, given)
+  local ok, problem = pcall(limit.check, given)
   assert.is_false(ok)
   assert.is_true(fault.is(problem), tostring(problem))
   return tostring(problem)
@@ -21,7 +21,7 @@ end
 
 describe("the limits of an option table", function()
   it("take sizes with suffixes, whole and broken", function()
-    local own = limits.check {memory = "64M", file_size = "1.5K", stack = 4096, disk = "2G"}
+    local own = limit.check {memory = "64M", file_size = "1.5K", stack = 4096, disk = "2G"}
     assert.are.equal(64 << 20, own.memory.value)
     assert.are.equal(1536, own.file_size.value)
     assert.are.equal(4096, own.stack.value)
@@ -30,19 +30,29 @@ describe("the limits of an option table", function()
 
   it("may be best effort, as a table or as a text", function()
     assert.are.same({value = 1 << 31, best_effort = true},
-      limits.check({memory = "best_effort:2G"}).memory)
+      limit.check({memory = "best_effort:2G"}).memory)
     assert.are.same({value = 7, best_effort = true},
-      limits.check({pids = {value = 7, best_effort = true}}).pids)
+      limit.check({pids = {value = 7, best_effort = true}}).pids)
   end)
 
   it("have a soft and a hard one for a resource", function()
-    local files = limits.check({files = {soft = 10, hard = "unlimited"}}).files
+    local files = limit.check({files = {soft = 10, hard = "unlimited"}}).files
     assert.are.equal(10, files.soft)
     assert.are.equal("unlimited", files.hard)
   end)
 
+  it("have a rate for each way for io: one for both, or one for each", function()
+    assert.are.same({read = 1 << 20, write = 1 << 20}, limit.check({io = "1M"}).io.value)
+    assert.are.same({read = 1 << 20}, limit.check({io = "read=1M"}).io.value)
+    local both = {value = {read = 1 << 20, write = 5}, best_effort = true}
+    assert.are.same(both, limit.check({io = "best_effort:read=1M,write=5"}).io)
+    assert.are.same(both, limit.check({io = {read = "1M", write = 5, best_effort = true}}).io)
+    assert.are.equal("unlimited", limit.check({io = "unlimited"}).io.value)
+    assert.are.equal("io=read=1M,write=5", limit.shown("io", both.value))
+  end)
+
   it("leave a program five seconds between XCPU and KILL", function()
-    local time = limits.check({cpu_time = 3}).cpu_time
+    local time = limit.check({cpu_time = 3}).cpu_time
     assert.are.equal(3, time.soft)
     assert.are.equal(8, time.hard)
   end)
@@ -58,7 +68,9 @@ describe("the limits of an option table", function()
     {{disk = ""}, "not a size"},
     {{memory = "99999999999999999999"}, "not a size"}, {{pids = 1.5}, "not a number of processes"},
     {{pids = 0}, "nothing can run"}, {{cpu = 0}, "above 0"}, {{cpu = "two"}, "number of cores"},
-    {{cpu_time = 0.5}, "whole seconds"}, {{io = "unlimited"}, "not a size"},
+    {{cpu_time = 0.5}, "whole seconds"}, {{io = "fast"}, "not a size"},
+    {{io = "read=1M,right=2M"}, "not a rate"}, {{io = {read = 0}}, "nothing can run"},
+    {{pids = {read = 1}}, "only 'io' has"},
     {{files = {soft = 3, hard = 2}}, "above the hard limit"}, {{files = {}}, "there is no value"},
     {{memory = {soft = 1}}, "only a resource"}, {{files = {value = 1, best = true}}, "unknown key"},
     {{files = true}, "a number or a text"}, {{wall = -1}, "above 0"},
@@ -70,9 +82,9 @@ describe("the limits of an option table", function()
   end
 
   it("print their sizes as they are written", function()
-    assert.are.equal("64M", limits.text(64 << 20))
-    assert.are.equal("1.5K", limits.text(1536))
-    assert.are.equal("7", limits.text(7))
+    assert.are.equal("64M", limit.text(64 << 20))
+    assert.are.equal("1.5K", limit.text(1536))
+    assert.are.equal("7", limit.text(7))
   end)
 end)
 

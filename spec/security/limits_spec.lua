@@ -3,6 +3,7 @@ local cgroup = require "moonsand.sandbox.cgroup"
 local core = require "moonsand.core"
 local host = require "spec.support.host"
 local sandbox = require "moonsand.sandbox"
+local sweep = require "moonsand.sandbox.sweep"
 
 local function run(options)
   return sandbox.new(options):run()
@@ -24,21 +25,31 @@ end
 local function places()
   local list = {}
   for _, one in pairs(layout.v1) do list[#list + 1] = one.dir end
-  list[#list + 1] = layout.v2 and layout.v2.dir
+  local v2 = layout.v2 and layout.v2.dir
+  if v2 and sweep.is_leaf(v2:match("[^/]*$")) then v2 = v2:match("^(.*)/") end
+  list[#list + 1] = v2
   return list
 end
 
---- Groups of a caller's own.
+--- Groups of a caller's own; not the leaf in which it is itself.
 local function groups_of(pid)
   local found = {}
   for _, dir in ipairs(places()) do
     for _, name in ipairs(core.readdir(dir) or {}) do
-      if name:find(("^moonsand%%-%d%%-"):format(pid)) then
+      if name:find(("^moonsand%%-%d%%-"):format(pid)) and not sweep.is_leaf(name) then
         found[#found + 1] = dir .. "/" .. name
       end
     end
   end
   return found
+end
+
+--- Pending where groups can be had; else true.
+local function unable()
+  local r = run {script = "true", limits = {memory = "1G"}}
+  if r.outcome == "setup_failed" then return true end
+  pending "this caller can make groups"
+  return false
 end
 
 local hog = {"perl", "-e", "my $x = 'a' x (400 << 20); print 'not reached'"}
@@ -187,7 +198,7 @@ end)
 
 describe("a group that cannot be had", function()
   it("fails the run, with the path, the owner and what to do", function()
-    if host.is_root() then return pending "root can make groups" end
+    if not unable() then return end
     local r = run {script = "echo not reached", limits = {memory = "64M"}}
     assert.are.equal("setup_failed", r.outcome)
     assert.are.equal(125, r:code())
@@ -199,7 +210,7 @@ describe("a group that cannot be had", function()
   end)
 
   it("lets a best-effort run go on, and the result says what did not hold", function()
-    if host.is_root() then return pending "root can make groups" end
+    if not unable() then return end
     local r = run {script = "echo ran", limits = {memory = "best_effort:64M",
       pids = {value = 5, best_effort = true}}}
     assert.is_true(r.ok)
@@ -227,7 +238,7 @@ describe("the program in a group", function()
     local r = run {script = "cat /proc/self/cgroup; ls /sys/fs/cgroup",
       limits = {memory = "64M", pids = 20}}
     assert.is_nil(r.stdout:find("moonsand", 1, true))
-    assert.matches("memory:/\n", r.stdout)
+    assert.matches(layout.v1.memory and "memory:/\n" or "^0::/\n$", r.stdout)
     assert.matches("No such file", r.stderr)
   end)
 
@@ -317,7 +328,7 @@ describe("a limited sandbox", function()
     local pipe, writer <close> = core.pipe()
     local running <close> = sandbox.new({
       script = "echo up; read x; echo $x; exit 7", stdin = pipe, limits = {pids = 20}}):start()
-    repeat running:step({}) until running.parts.stdout[1]
+    repeat running:step({}) until running.streams.kept.stdout:text() ~= ""
     assert(running:stop())
     assert.is_true(running.options.groups.frozen)
     writer:write("go\n")

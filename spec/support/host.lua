@@ -53,6 +53,12 @@ function M.count_fds()
   return #assert(core.readdir("/proc/self/fd"))
 end
 
+--- Is this kernel older than a version?
+function M.kernel_before(major, minor)
+  local have_major, have_minor = M.read("/proc/sys/kernel/osrelease"):match("^(%d+)%.(%d+)")
+  return tonumber(have_major) * 1000 + tonumber(have_minor) < major * 1000 + minor
+end
+
 function M.mountinfo() return M.read("/proc/self/mountinfo") end
 
 --- Pids of the processes whose command line holds a text.

@@ -3,6 +3,7 @@
 --- Every decision here is a function of files, so that each layout can be tried out in a directory.
 local core = require "moonsand.core"
 local order = require "moonsand.order"
+local sweep = require "moonsand.sandbox.sweep"
 
 local M = {}
 
@@ -26,12 +27,14 @@ local M = {}
 ---@class moonsand.sandbox.World
 ---@field read fun(path: string): string?
 ---@field pid integer
+---@field uid integer
 ---@field systemd boolean   systemd manages this host
 
 ---@return moonsand.sandbox.World
 function M.world()
   return {
     pid = core.getpid(),
+    uid = core.uid(),
     systemd = core.stat("/run/systemd/system") ~= nil,
     read = require("moonsand.text").read,
   }
@@ -115,7 +118,11 @@ function M.host(world)
   return M.parse(world.read("/proc/self/cgroup") or "", world.read("/proc/self/mountinfo") or "")
 end
 
-local DELEGATE = "systemd-run --user --scope -p Delegate=yes moonsand ..., or as root"
+--- systemd gives groups on request: a user's own systemd to the user, the host's to root.
+local function delegate(world)
+  if world.uid == 0 then return "systemd-run --scope -p Delegate=yes moonsand ..." end
+  return "systemd-run --user --scope -p Delegate=yes moonsand ..., or as root"
+end
 
 local function why(what, fix, path, errno)
   return {what = what, fix = fix, path = path, errno = errno}
@@ -126,7 +133,7 @@ local function delegation(version, world)
   if version == 1 then
     return "run as root; version 1 control groups are not given to users"
   end
-  if world.systemd then return DELEGATE end
+  if world.systemd then return delegate(world) end
   return "run as root, or let root make a group for you and start the caller in it:"
     .. " mkdir GROUP; chown -R USER GROUP"
 end
@@ -154,24 +161,34 @@ function M.refused(dir, version, message, errno, world)
     errno)
 end
 
-M.name_pattern = "^moonsand%-(%d+)%-(%d+)%-(%d+)%-(%d+)$"
-
 --- The leaf that a caller of ours has moved into stands for the group above it.
 local function without_leaf(dir)
   local parent, name = dir:match("^(.*)/([^/]+)$")
-  local last = name and select(4, name:match(M.name_pattern))
-  return last == "0" and parent or dir
+  return name and sweep.is_leaf(name) and parent or dir
 end
 
-local function others(procs, pid, world)
-  local list = {}
-  for other in (procs or ""):gmatch("%d+") do
-    if tonumber(other) ~= pid then
-      local name = (world.read(("/proc/%s/comm"):format(other)) or "?"):match("[^\n]*")
-      list[#list + 1] = ("%s (%s)"):format(other, name)
+local function is_child(pid, world)
+  for _ = 1, 64 do
+    local stat = world.read(("/proc/%s/stat"):format(pid))
+    pid = stat and tonumber(stat:match("^.*%) %a (%d+)"))
+    if pid == world.pid then return true end
+    if not pid or pid <= 1 then return false end
+  end
+  return false
+end
+
+--- Who is in a group: the caller's own children, and others as "PID (NAME)".
+local function members(procs, world)
+  local children, others = {}, {}
+  for pid in procs:gmatch("%d+") do
+    if is_child(pid, world) then
+      children[#children + 1] = pid
+    elseif tonumber(pid) ~= world.pid then
+      local name = (world.read(("/proc/%s/comm"):format(pid)) or "?"):match("[^\n]*")
+      others[#others + 1] = ("%s (%s)"):format(pid, name)
     end
   end
-  return list
+  return children, others
 end
 
 local function sorted_words(set)
@@ -184,6 +201,31 @@ end
 ---@field dir string           groups are made in it
 ---@field enable? string[]     v2: controllers to give to the groups in it
 ---@field leaf? boolean        v2: the caller must first move into a leaf of its own
+---@field children? string[]   v2: and take these processes with it
+
+local function uncontrolled(dir, name, there, world)
+  return why(("the group %s has no controller '%s' (it has: %s)"):format(dir, name,
+    sorted_words(there)), world.systemd and delegate(world)
+    or "as root, let the groups above it pass the controller on: echo +" .. name
+    .. " >.../cgroup.subtree_control", dir)
+end
+
+--- A group below a threaded one holds threads, no processes.
+local function is_domain(dir, world)
+  local kind = world.read(dir .. "/cgroup.type")
+  if not kind or kind:match("^[^\n]*") == "domain" then return true end
+  return nil, why(("the group %s is '%s': no process can start in a group below it"):format(dir,
+    kind:match("^[^\n]*")), "start the caller in a group that is a domain (cgroups(7))", dir)
+end
+
+local function crowded(dir, list, world)
+  local names = table.concat(list, ", ", 1, math.min(#list, 3)) .. (#list > 3 and ", ..." or "")
+  return why(("the group %s holds other processes, %s: while it does, it cannot give"
+    .. " controllers to groups below it"):format(dir, names),
+    world.systemd and delegate(world) or "start the caller in a group that it has for itself, or"
+    .. (" move them away: mkdir %s/others; for p in PIDS; do echo $p >%s/others/cgroup.procs; done")
+    :format(dir, dir), dir)
+end
 
 --- Where version 2 groups with some controllers can be made. Only the root may have processes and
 --- controlled groups below it ("no internal processes").
@@ -196,27 +238,19 @@ function M.place_v2(v2, controllers, world)
   local dir = without_leaf(v2.dir)
   local there = words(world.read(dir .. "/cgroup.controllers"))
   local given = words(world.read(dir .. "/cgroup.subtree_control"))
+  local ok, reason = is_domain(dir, world)
+  if not ok then return nil, reason end
   local enable = {}
   for _, name in ipairs(controllers) do
-    if not there[name] then
-      return nil, why(("the group %s has no controller '%s' (it has: %s)"):format(dir, name,
-        sorted_words(there)), world.systemd and DELEGATE
-        or "let the groups above it pass the controller on: echo +" .. name
-        .. " >.../cgroup.subtree_control", dir)
-    end
+    if not there[name] then return nil, uncontrolled(dir, name, there, world) end
     if not given[name] then enable[#enable + 1] = name end
   end
   local place = {version = 2, dir = dir, enable = enable}
   if #enable == 0 or not world.read(dir .. "/cgroup.type") then return place end -- or the root
-  local procs = world.read(dir .. "/cgroup.procs")
-  local list = others(procs, world.pid, world)
-  if #list > 0 then
-    return nil, why(("the group %s holds other processes, %s: while it does, it cannot give"
-      .. " controllers to groups below it"):format(dir, table.concat(list, ", ", 1,
-        math.min(#list, 3)) .. (#list > 3 and ", ..." or "")),
-      world.systemd and DELEGATE or "start the caller in a group that it has for itself", dir)
-  end
-  place.leaf = (procs or ""):find("%d") ~= nil
+  local procs = world.read(dir .. "/cgroup.procs") or ""
+  local children, others = members(procs, world)
+  if #others > 0 then return nil, crowded(dir, others, world) end
+  place.leaf, place.children = procs:find("%d") ~= nil, children
   return place
 end
 

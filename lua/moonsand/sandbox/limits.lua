@@ -1,194 +1,18 @@
---- The `limits` of a sandbox: which there are, what they may be, what holds them, and which were
---- hit.
+--- The `limits` of a sandbox (moonsand.sandbox.limit) put into force: what holds them, and which
+--- were hit.
 local core = require "moonsand.core"
-local fault = require "moonsand.fault"
 local groups = require "moonsand.sandbox.groups"
 local order = require "moonsand.order"
+local vocabulary = require "moonsand.sandbox.limit"
 
 local M = {}
 
----@class moonsand.sandbox.Limit
----@field value number|"unlimited"
----@field best_effort? boolean    a run without it is better than none
----@field soft? integer|"unlimited"   resources only: instead of `value`
----@field hard? integer|"unlimited"
-
----@alias moonsand.sandbox.LimitValue number|string|moonsand.sandbox.Limit
-
----@class moonsand.sandbox.Limits
----@field memory? moonsand.sandbox.LimitValue     bytes of all processes together; no swap besides
----@field pids? moonsand.sandbox.LimitValue       processes and threads at once
----@field cpu? moonsand.sandbox.LimitValue        cores, such as 1.5
----@field io? moonsand.sandbox.LimitValue         bytes a second, of each disk, each way
----@field cpu_time? moonsand.sandbox.LimitValue   seconds of cpu time of one process: XCPU, KILL
----@field files? moonsand.sandbox.LimitValue      file descriptors of one process
----@field file_size? moonsand.sandbox.LimitValue  bytes of one file: XFSZ
----@field core? moonsand.sandbox.LimitValue       bytes of a core dump (default 0: none)
----@field stack? moonsand.sandbox.LimitValue      bytes of one stack
----@field disk? moonsand.sandbox.LimitValue       bytes of each file system that vanishes
----@field wall? moonsand.sandbox.LimitValue       seconds: the same as `timeout`
----@field as? moonsand.sandbox.LimitValue         these and the next: as in prlimit(1)
----@field data? moonsand.sandbox.LimitValue
----@field memlock? moonsand.sandbox.LimitValue
----@field msgqueue? moonsand.sandbox.LimitValue
----@field nice? moonsand.sandbox.LimitValue
----@field nproc? moonsand.sandbox.LimitValue
----@field rtprio? moonsand.sandbox.LimitValue
----@field sigpending? moonsand.sandbox.LimitValue
-
-local known = {
-  memory = {kind = "bytes", group = true}, pids = {kind = "count", group = true},
-  cpu = {kind = "cores", group = true}, io = {kind = "bytes", group = true},
-  cpu_time = {kind = "seconds", resource = "cpu"}, files = {kind = "count", resource = "nofile"},
-  file_size = {kind = "bytes", resource = "fsize"}, core = {kind = "bytes", resource = "core"},
-  stack = {kind = "bytes", resource = "stack"}, as = {kind = "bytes", resource = "as"},
-  data = {kind = "bytes", resource = "data"}, memlock = {kind = "bytes", resource = "memlock"},
-  msgqueue = {kind = "bytes", resource = "msgqueue"}, nice = {kind = "count", resource = "nice"},
-  nproc = {kind = "count", resource = "nproc"}, rtprio = {kind = "count", resource = "rtprio"},
-  sigpending = {kind = "count", resource = "sigpending"},
-  disk = {kind = "bytes"}, wall = {kind = "time"},
-}
-
-local CPU_GRACE = 5 -- seconds of cpu time between XCPU and KILL
-
-local function wrong(name, value, what, hint)
-  fault.throw("usage", ("sandbox: limit %s=%s: %s"):format(name, tostring(value), what),
-    {hint = hint})
-end
-
-local units = {[""] = 1, K = 1 << 10, M = 1 << 20, G = 1 << 30, T = 1 << 40}
-
-local function bytes(name, text)
-  local digits, unit = tostring(text):match("^(%d+%.?%d*)([KMGT]?)$")
-  local size = digits and tonumber(digits) * units[unit]
-  if not size or size > 2 ^ 62 or (unit == "" and math.type(size) ~= "integer") then
-    wrong(name, text, "it is not a size", "write bytes, or 64K, 64M, 1.5G")
-  end
-  return math.floor(size)
-end
-
-local function whole(name, value, what)
-  local count = math.tointeger(tonumber(value))
-  if not count or count < 0 then wrong(name, value, ("it is not a number of %s"):format(what)) end
-  return count
-end
-
-local function positive(name, value, what)
-  local amount = tonumber(value)
-  if not amount or amount <= 0 or amount >= 2 ^ 53 then
-    wrong(name, value, ("it is not a number of %s above 0"):format(what))
-  end
-  return amount
-end
-
-local parsers = {
-  bytes = bytes,
-  count = function(name, value)
-    local things = known[name].resource == "nofile" and "files" or name == "pids" and "processes"
-      or "things"
-    return whole(name, value, things)
-  end,
-  seconds = function(name, value) return whole(name, value, "whole seconds") end,
-  cores = function(name, value) return positive(name, value, "cores") end,
-  time = function(name, value) return positive(name, value, "seconds") end,
-}
-
-local function parse(name, value)
-  local limit = known[name]
-  if value == "unlimited" and (limit.resource or limit.group) and name ~= "io" then return value end
-  if type(value) ~= "number" and type(value) ~= "string" then
-    wrong(name, value, "it must be a number or a text")
-  end
-  local amount = parsers[limit.kind](name, value)
-  if amount == 0 and not limit.resource then wrong(name, value, "nothing can run with that") end
-  return amount
-end
-
-local entry_keys = {value = true, best_effort = true, soft = true, hard = true}
-
-local function check_entry(name, given)
-  for key in order.sorted(given) do
-    if not entry_keys[key] then
-      wrong(name, "{...}", ("unknown key '%s'"):format(tostring(key)),
-        "write {value = ..., best_effort = true}")
-    end
-  end
-  if given.best_effort ~= nil and type(given.best_effort) ~= "boolean" then
-    wrong(name, "{...}", "'best_effort' must be true or false")
-  end
-  if not known[name].resource and (given.soft or given.hard) then
-    wrong(name, "{...}", "only a resource of a process has a soft and a hard limit")
-  end
-end
-
-local function above(a, b)
-  return b ~= "unlimited" and (a == "unlimited" or a > b)
-end
-
---- One limit as {value =, best_effort =}, or {soft =, hard =, best_effort =} for a resource.
-local function complete(name, given)
-  if type(given) == "string" then
-    local text = given:match("^best_effort:(.*)$")
-    if text then given = {value = text, best_effort = true} end
-  end
-  if type(given) ~= "table" then given = {value = given} end
-  check_entry(name, given)
-  local own = {best_effort = given.best_effort or nil}
-  local soft, hard = given.soft or given.value, given.hard
-  if soft == nil and hard == nil then wrong(name, "{...}", "there is no value") end
-  own.value = parse(name, soft == nil and hard or soft)
-  if not known[name].resource then return own end
-  own.soft = own.value
-  own.hard = hard ~= nil and parse(name, hard) or own.soft
-  if hard == nil and name == "cpu_time" and own.soft ~= "unlimited" then
-    own.hard = own.soft + CPU_GRACE -- at a hard limit the kernel kills without a word
-  end
-  if above(own.soft, own.hard) then wrong(name, given.soft, "it is above the hard limit") end
-  return own
-end
-
---- Check the `limits` of an option table.
----@param given moonsand.sandbox.Limits
----@return table<string, moonsand.sandbox.Limit>
-function M.check(given)
-  local own = {}
-  for name, value in order.sorted(given or {}) do
-    if not known[name] then
-      local near = type(name) == "string" and fault.nearest(name, order.keys(known))
-      fault.throw("usage", ("sandbox: unknown limit '%s'"):format(tostring(name)), {
-        hint = near and ("did you mean '%s'?"):format(near)
-          or "known: " .. table.concat(order.keys(known), " "),
-      })
-    end
-    own[name] = complete(name, value)
-  end
-  return own
-end
-
---- A number of bytes for a person.
----@param size integer
----@return string
-function M.text(size)
-  for _, unit in ipairs {"G", "M", "K"} do
-    local amount = size / units[unit]
-    if amount >= 1 then return ("%.4g%s"):format(amount, unit) end
-  end
-  return tostring(size)
-end
-
---- A limit as on the command line: "memory=64M".
----@param name string
----@param value number|"unlimited"
----@return string
-function M.shown(name, value)
-  local size = known[name].kind == "bytes" and type(value) == "number"
-  return ("%s=%s"):format(name, size and M.text(value) or value)
-end
+local known = vocabulary.known
 
 --- A best-effort limit above the caller's own hard limit becomes that.
 local function lower(limit, hard)
   local function within(value)
-    return above(value, hard) and hard or value
+    return vocabulary.above(value, hard) and hard or value
   end
   return {within(limit.soft), within(limit.hard)}
 end
@@ -204,7 +28,7 @@ function M.resources(limits)
     if resource then
       own = own or assert(core.rlimits())
       local hard = own[resource].hard
-      if above(limit.hard, hard) then
+      if vocabulary.above(limit.hard, hard) then
         refused[#refused + 1] = {name = name, best_effort = limit.best_effort,
           what = ("the caller's own hard limit is %s"):format(hard),
           fix = ("prlimit --pid $$ --%s=VALUE as root, or a lower limit"):format(resource)}
@@ -233,7 +57,7 @@ function M.group_step(limits, made)
   if not M.need_groups(limits) then return nil end
   local step = {"cgroup"}
   for name, limit in order.sorted(limits) do
-    if known[name].group then step[#step + 1] = M.shown(name, limit.value) end
+    if known[name].group then step[#step + 1] = vocabulary.shown(name, limit.value) end
   end
   if not made then return step end
   if not made.into and #made.join == 0 then return nil end -- nothing but best effort
@@ -311,6 +135,7 @@ function M.apply(options, undo)
   for _, one in ipairs(made.missing) do table.insert(options.not_enforced, unmet(one)) end
 end
 
+--- What a group has counted is of all that was in it; the rest was told by pid 1.
 local function merge_usage(usage, counters, pids)
   usage = usage or {}
   if counters.user_us then
@@ -318,7 +143,8 @@ local function merge_usage(usage, counters, pids)
   end
   usage.memory_peak = counters.memory_peak
   usage.pids_peak = counters.pids_peak and math.max(1, counters.pids_peak - pids)
-  usage.io_read, usage.io_written = counters.io_read, counters.io_written
+  usage.io_read = counters.io_read or usage.io_read
+  usage.io_written = counters.io_written or usage.io_written
   usage.cpu_throttled = counters.throttled_us and counters.throttled_us / 1e6
   return usage
 end
@@ -339,7 +165,8 @@ function M.judge(options, ended, timed_out)
     local counters = options.groups:since()
     ended.usage = merge_usage(ended.usage, counters, own_processes(options))
     if (counters.oom_kills or 0) > 0 then
-      hit[#hit + 1] = "memory"
+      -- version 2 tells whose bound it was; 0: of a group above, or of the host
+      if counters.memory_refused ~= 0 then hit[#hit + 1] = "memory" end
       oom = ended.exit_code ~= 0
     end
     if (counters.pids_refused or 0) > 0 then hit[#hit + 1] = "pids" end

@@ -7,7 +7,7 @@ local ids = require "moonsand.sandbox.ids"
 local isolation = require "moonsand.sandbox.isolation"
 local kernel = require "moonsand.sandbox.kernel"
 local landlock = require "moonsand.sandbox.landlock"
-local limits = require "moonsand.sandbox.limits"
+local limit = require "moonsand.sandbox.limit"
 local mounts = require "moonsand.sandbox.mounts"
 local order = require "moonsand.order"
 local redirect = require "moonsand.sandbox.redirect"
@@ -137,7 +137,7 @@ function M.check(given)
   redirect.check(options)
   options.capture_limit = options.capture_limit and check.bytes(options.capture_limit)
   mounts.check(given, options)
-  options.limits = limits.check(options.limits or {})
+  options.limits = limit.check(options.limits or {})
   options.timeout = options.timeout or options.limits.wall and options.limits.wall.value
   options.env = options.env or {}
   check_environment(options.env)

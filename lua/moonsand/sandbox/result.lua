@@ -2,7 +2,7 @@
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local hint = require "moonsand.sandbox.hint"
-local limits = require "moonsand.sandbox.limits"
+local vocabulary = require "moonsand.sandbox.limit"
 
 local M = {}
 
@@ -33,11 +33,11 @@ local M = {}
 ---@field user number             seconds of cpu time
 ---@field system number
 ---@field max_rss integer         bytes, of the largest process
+---@field io_read integer         bytes from disks
+---@field io_written integer      bytes to disks; with a limit 'io': what got there by now
 ---@field memory_peak? integer    bytes; this and the next with a limit of that kind
 ---@field pids_peak? integer
 ---@field cpu_throttled? number   seconds
----@field io_read? integer        bytes
----@field io_written? integer
 local Result = {__name = "moonsand.sandbox.Result"}
 
 --- What was more than 'capture_limit' is read from its file when it is asked for.
@@ -99,7 +99,7 @@ function Result:__tostring()
   end
   if self.outcome == "oom" then
     local peak = self.usage and self.usage.memory_peak
-    return "out of memory" .. (peak and ", at " .. limits.text(peak) or "")
+    return "out of memory" .. (peak and ", at " .. vocabulary.text(peak) or "")
   end
   if self.signal then return "killed by signal " .. self.signal end
   return ("exit %d"):format(self.exit_code)
@@ -129,7 +129,7 @@ end
 ---@param limit moonsand.sandbox.Limit
 ---@return moonsand.sandbox.Result
 function M.unlimited(why, limit)
-  local message = ("limit %s cannot be applied: %s"):format(limits.shown(why.name, limit.value),
+  local message = ("limit %s cannot be applied: %s"):format(vocabulary.shown(why.name, limit.value),
     why.what)
   local self = M.failed(message, why.errno, {verb = "limit", path = why.path})
   self.hint = ("%s; or 'best_effort' for this limit: a run without it"):format(why.fix)
