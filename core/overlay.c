@@ -32,19 +32,19 @@ static void check_option(Check *c, const char *option)
   misuse(c, "unknown option '%s'", option);
 }
 
-/* Distributions that carry lowerdir+ to older kernels lose nothing: mount(2) works there, too. */
-static bool kernel_before(int major, int minor)
+/* 6007 for Linux 6.7. Distributions that carry features to older kernels lose nothing but speed. */
+static int kernel_version(void)
 {
   struct utsname name;
-  int have_major = 0, have_minor = 0;
+  int major = 0, minor = 0;
 
-  if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &have_major, &have_minor) != 2)
-    return true;
-  return have_major < major || (have_major == major && have_minor < minor);
+  if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &major, &minor) != 2) return 0;
+  return major * 1000 + minor;
 }
 
 void check_overlay(Check *c, Step *s)
 {
+  int version = kernel_version();
   size_t lowers;
 
   s->target = check_target(c, "target");
@@ -61,7 +61,8 @@ void check_overlay(Check *c, Step *s)
   if (s->text[0] && !s->overlay.tmpfs_upper) misuse(c, "a size is for a tmpfs_upper only");
   s->attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   if (check_flag(c, "read_only", false)) s->attributes |= MOUNT_ATTR_RDONLY;
-  s->flag = check_flag(c, "legacy", kernel_before(6, 7));
+  s->flag = check_flag(c, "legacy", version < 6007);
+  s->overlay.attached = s->flag || version < 6015;
 }
 
 /* A path as the kernel takes it: as a string up to 255 bytes, longer ones as an open directory
@@ -192,47 +193,67 @@ static int legacy_mount(Run *r, const Step *s)
   return chdir("/") < 0 ? stop(r, "chdir", "/") : 0;
 }
 
-/* The upper that vanishes: a tmpfs on the target, hidden by the overlay; its two directories are
-   found by chdir. */
-static int prepare_tmpfs_upper(Run *r, const Step *s)
+/*
+** The upper that vanishes: a tmpfs whose two directories are found by chdir. Since Linux 6.15 it need
+** not be mounted anywhere. What ends a mount waits for all processors (synchronize_rcu), so its fd
+** stays open until this process executes: by then the program runs already.
+** Older kernels want it mounted: on the target, where the overlay will hide it.
+*/
+static int enter_tmpfs_upper(Run *r, const Step *s, int *detached)
 {
-  Step tmpfs = {.verb = s->verb, .target = s->target, .text = s->text, .source = "0755",
-                .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
-  int place;
+  uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  int place = make_tmpfs(r, s->text, "0755", attributes, s->target);
 
-  if (run_tmpfs(r, &tmpfs) < 0) return -1;
-  place = target_open(r, s->target, O_PATH | O_DIRECTORY);
+  if (place < 0) return -1;
+  if (s->overlay.attached) {
+    if (attach(r, place, s->target, PLACE_DIRECTORY) < 0) return -1;
+    place = target_open(r, s->target, O_PATH | O_DIRECTORY);
+  }
   if (place < 0 || fchdir(place) < 0) return stop(r, "enter the tmpfs", s->target);
-  close(place);
   if (mkdir("upper", 0755) < 0 || mkdir("work", 0755) < 0)
     return stop(r, "mkdir in the tmpfs", s->target);
+  if (s->overlay.attached)
+    close(place);
+  else
+    *detached = place;
   return 0;
+}
+
+/* The overlay holds its upper by itself. Left in place on "/", the tmpfs would lie on the old root,
+   and be what pivot detaches instead of it: ".." would lead to the caller's world. */
+static int leave_tmpfs_upper(Run *r, const Step *s, int detached)
+{
+  if (s->overlay.attached && umount2(".", MNT_DETACH) < 0)
+    return stop(r, "hide the tmpfs", s->target);
+  if (r->direct && detached >= 0) close(detached);
+  return 0;
+}
+
+static int mount_overlay(Run *r, const Step *s)
+{
+  int mount = -1, fs = fsopen("overlay", FSOPEN_CLOEXEC);
+
+  if (fs < 0) return stop(r, "fsopen", s->target);
+  if (configure(r, fs, s) == 0) {
+    mount = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)s->attributes);
+    if (mount < 0) stop_with_log(r, fs, "fsmount", s->target);
+  }
+  close(fs);
+  return mount;
 }
 
 int run_overlay(Run *r, const Step *s)
 {
-  int fs, mount, result;
+  int mount, detached = -1;
 
-  if (s->overlay.tmpfs_upper && prepare_tmpfs_upper(r, s) < 0) return -1;
+  if (s->overlay.tmpfs_upper && enter_tmpfs_upper(r, s, &detached) < 0) return -1;
   if (s->flag) return legacy_mount(r, s);
-  fs = fsopen("overlay", FSOPEN_CLOEXEC);
-  if (fs < 0) return stop(r, "fsopen", s->target);
-  result = configure(r, fs, s);
-  if (result < 0) {
-    close(fs);
-    return result;
-  }
-  mount = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)s->attributes);
-  if (mount < 0) result = stop_with_log(r, fs, "fsmount", s->target);
-  close(fs);
-  /* The overlay holds its upper by itself. Left in place on "/", the tmpfs would lie on the old
-     root, and be what pivot detaches instead of it: ".." would lead to the caller's world. */
-  if (mount >= 0 && s->overlay.tmpfs_upper && umount2(".", MNT_DETACH) < 0) {
-    result = stop(r, "hide the tmpfs", s->target);
+  mount = mount_overlay(r, s);
+  if (mount < 0) return -1;
+  if (s->overlay.tmpfs_upper && leave_tmpfs_upper(r, s, detached) < 0) {
     close(mount);
-    return result;
+    return -1;
   }
-  if (mount < 0) return result;
   if (!s->overlay.upper) target_own(r, mount);
   return attach(r, mount, s->target, PLACE_DIRECTORY);
 }

@@ -60,7 +60,7 @@ struct Step {
     struct {
       const char *upper, *work;
       const char **options;
-      bool tmpfs_upper;
+      bool tmpfs_upper, attached; /* attached: its tmpfs must be mounted for that */
     } overlay;
     struct {
       IdMap uid, gid;
