@@ -122,6 +122,20 @@ describe("the options of a sandbox", function()
     assert.is_truthy(refused {"--mask", "a"}:find("is not an absolute path", 1, true))
   end)
 
+  it("say who the program is, what it may do, and what it shares", function()
+    local spec = parsed {"--uid", "4294967294", "--gid", "0", "--cap-add", "chown", "--cap-add",
+      "fowner", "--cap-drop", "all", "--share", "ipc", "--share", "uts", "--as-init",
+      "--time", "boottime=-5", "--unshare", "time"}
+    assert.are.same({4294967294, 0, true}, {spec.uid, spec.gid, spec.as_init})
+    assert.are.same({{"chown", "fowner"}, {"all"}, {"ipc", "uts"}},
+      {spec.cap_add, spec.cap_drop, spec.share})
+    assert.are.same({boottime = -5}, spec.time)
+    assert.are.same({boottime = 0}, parsed({"--unshare", "time"}).time)
+    assert.is_truthy(refused({"--unshare", "net"}):find("the sandbox's own anyway", 1, true))
+    assert.is_truthy(refused({"--uid", "many"}):find("it is not a number such as 1000", 1, true))
+    assert.is_truthy(refused({"--time", "boottime=x"}):find("not a number of seconds", 1, true))
+  end)
+
   it("refuse a place inside that is not absolute, and say what to write", function()
     assert.are.equal("'--ro src': the place inside, 'src', is not an absolute path\n" ..
       "  write --ro src:/place/inside", refused {"--ro", "src"})

@@ -29,6 +29,9 @@ local repeated = {
   {"--pass-fd", "N[:M]", "the caller's descriptor N, as M inside"},
   {"--cap-add", "NAME", "a capability that the program has inside; all: every one"},
   {"--cap-drop", "NAME", "a capability that it does not have, of those that were added"},
+  {"--share", "NS", "leave a namespace to the host: cgroup, ipc, net, pid, uts"},
+  {"--unshare", "time", "a time namespace, too; see --time"},
+  {"--time", "CLOCK=SECONDS", "add to a clock: monotonic, boottime"},
   {"--limit", "NAME=VALUE", "a limit, such as memory=2G; best_effort:2G: rather none than no run"},
 }
 
@@ -76,6 +79,7 @@ function M.define(parser)
     if option[5] then made:choices(option[5]) end
   end
   parser:flag("--pty"):description("a terminal of its own: it can push no keys into the caller's")
+  parser:flag("--as-init"):description("the program itself is pid 1")
   parser:flag("--nested"):description("sandboxes can be made inside")
   parser:flag("--sysfs"):description("a read-only /sys")
   parser:flag("--devpts"):description("terminals can be made inside, by /dev/ptmx")
@@ -233,6 +237,21 @@ local function word(key)
 end
 
 adders["--cap-add"], adders["--cap-drop"] = word "cap_add", word "cap_drop"
+adders["--share"] = word "share"
+
+adders["--unshare"] = function(spec, step)
+  if step.value ~= "time" then
+    wrong(step, "all other namespaces are the sandbox's own anyway", "--unshare time")
+  end
+  spec.time = spec.time or {boottime = 0}
+end
+
+adders["--time"] = function(spec, step)
+  local clock, value = pair(step, "CLOCK=SECONDS")
+  if not value:find("^%-?%d+$") or #value > 11 then wrong(step, "it is not a number of seconds") end
+  spec.time = spec.time or {}
+  spec.time[clock] = math.tointeger(tonumber(value))
+end
 
 adders["--limit"] = function(spec, step)
   local name, value = pair(step, "NAME=VALUE")
@@ -320,7 +339,7 @@ end
 function M.from_arguments(args, environment)
   local spec = {
     binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {}, last = 0,
-    cap_add = {}, cap_drop = {},
+    cap_add = {}, cap_drop = {}, share = {}, as_init = args.as_init,
     limits = {}, devices = {}, mask = {}, protect = {}, sysfs = args.sysfs, devpts = args.devpts,
     proc = args.proc ~= "none" and args.proc, idle_timeout = seconds(args, "idle_timeout"),
     fds = {}, pty = args.pty,

@@ -6,6 +6,8 @@ local hooks = require "moonsand.sandbox.hooks"
 local ids = require "moonsand.sandbox.ids"
 local kernel = require "moonsand.sandbox.kernel"
 local limits = require "moonsand.sandbox.limits"
+local namespaces = require "moonsand.sandbox.namespaces"
+local network = require "moonsand.sandbox.network"
 local overlay = require "moonsand.sandbox.overlay"
 local plan = require "moonsand.sandbox.plan"
 local redirect = require "moonsand.sandbox.redirect"
@@ -56,12 +58,6 @@ local function root_step(options, own)
     return overlay.step {target = "/", lower = {options.root}}, true
   end
   return {"tmpfs", target = "/", mode = 493}, false -- 0755
-end
-
-local function namespaces(options)
-  local step = {"namespaces", "user", "mount", "pid", "ipc", "uts", "cgroup"}
-  if options.network == "none" then step[#step + 1] = "net" end
-  return step
 end
 
 local function argv(options)
@@ -115,13 +111,16 @@ end
 local function add_world(steps, options)
   local own = own_steps(options)
   local id_step, uid, gid = ids.step(options)
-  add(steps, namespaces(options))
+  add(steps, namespaces.step(options))
   add(steps, limits.group_step(options.limits, options.groups), id_step)
+  add(steps, namespaces.time_step(options))
   local given = add_root(steps, options, own, uid, gid)
   for _, item in ipairs(own) do add(steps, item.step) end
   kernel.add_own(steps, options)
-  add(steps, {"hostname", name = options.hostname or defaults.hostname})
-  if options.network == "none" then add(steps, {"loopback"}) end
+  if not namespaces.shares(options, "uts") then
+    add(steps, {"hostname", name = options.hostname or defaults.hostname})
+  end
+  if network.is_own(options) then add(steps, {"loopback"}) end
   if not given then add(steps, {"remount", target = "/"}) end
   add(steps, {"pivot"})
 end

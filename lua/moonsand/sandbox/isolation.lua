@@ -36,7 +36,12 @@ end
 --- Refuse what cannot be had.
 ---@param given moonsand.sandbox.Options   of the right kinds
 function M.check(given)
-  if given.isolation ~= "filters" then return end
+  local kind = given.isolation
+  if kind ~= nil and kind ~= "namespaces" and kind ~= "filters" then
+    fault.throw("usage", ("sandbox: 'isolation' is '%s'; it may be filters or namespaces"):format(
+      kind))
+  end
+  if kind ~= "filters" then return end
   for key, value in order.sorted(given) do
     local empty = type(value) == "table" and next(value) == nil
     if not possible[key] and only[key] ~= value and not empty then refuse(("'%s'"):format(key)) end

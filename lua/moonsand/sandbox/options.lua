@@ -9,6 +9,7 @@ local kernel = require "moonsand.sandbox.kernel"
 local landlock = require "moonsand.sandbox.landlock"
 local limit = require "moonsand.sandbox.limit"
 local mounts = require "moonsand.sandbox.mounts"
+local namespaces = require "moonsand.sandbox.namespaces"
 local order = require "moonsand.order"
 local redirect = require "moonsand.sandbox.redirect"
 
@@ -36,6 +37,8 @@ local wrong, check_kind, check_keys, check_words = check.wrong, check.kind, chec
 ---@field env? table<string, string>
 ---@field cwd? string         default: /work when there is one, else /
 ---@field network? "none"|"host"|boolean   default "none": only a loopback of its own
+---@field share? string[]     namespaces that stay the host's: "cgroup", "ipc", "net", "pid", "uts"
+---@field time? moonsand.sandbox.Time   a time namespace, with clocks that are ahead or behind
 ---@field ids? "self"|"root"|"range"|moonsand.sandbox.Ids   default "self": the caller's ids
 ---@field uid? integer        who the program is inside; any number where there is one id
 ---@field gid? integer
@@ -75,7 +78,8 @@ local kinds = {
   script = "string", command = "table", root = "string", binds = "table", overlays = "table",
   lower = "table", tmpfs = "table", dirs = "table", symlinks = "table", files = "table",
   env = "table", cwd = "string", network = {"string", "boolean"}, ids = {"string", "table"},
-  uid = "number", gid = "number", cap_add = "table", cap_drop = "table",
+  share = "table", time = "table", uid = "number", gid = "number",
+  cap_add = "table", cap_drop = "table",
   hostname = "string", umask = "number", timeout = "number", grace = "number",
   idle_timeout = "number", limits = "table",
   stdin = {"string", "userdata", "table"}, stdout = {"string", "userdata", "table"},
@@ -86,22 +90,6 @@ local kinds = {
   isolation = "string", proc = {"string", "boolean"}, sysfs = "boolean", devpts = "boolean",
   devices = "table", mask = "table", protect = "table", steps = "table",
 }
-
-local choices = {
-  network = {none = true, host = true},
-  isolation = {namespaces = true, filters = true},
-}
-
-local function check_choices(options)
-  for _, key in ipairs {"isolation", "network"} do
-    local known = choices[key]
-    local value = options[key]
-    if type(value) == "string" and not known[value] then
-      wrong(("'%s' is '%s'; it may be %s"):format(key, value,
-        table.concat(order.keys(known), " or ")))
-    end
-  end
-end
 
 local function check_program(options)
   if options.script and options.command then wrong("give either 'script' or 'command'") end
@@ -126,11 +114,11 @@ end
 function M.check(given)
   check_kind("the option table", given, "table")
   check_keys("the options", given, kinds)
-  check_choices(given)
   check_program(given)
   kernel.check(given)
   ids.check(given)
   capabilities.check(given)
+  namespaces.check(given)
   isolation.check(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end
@@ -141,7 +129,7 @@ function M.check(given)
   options.timeout = options.timeout or options.limits.wall and options.limits.wall.value
   options.env = options.env or {}
   check_environment(options.env)
-  options.network = options.network == true and "host" or options.network or "none"
+  namespaces.complete(options)
   options.ids = options.ids or "self"
   options.root = options.root or "host"
   options.filter = filter.step(options)
@@ -152,6 +140,9 @@ function M.check(given)
     options.bounds, options.not_enforced = isolation.bounds(options)
   else
     options.bounds, options.not_enforced = landlock.step(options.landlock)
+    for _, unmet in ipairs(namespaces.unmet(options)) do
+      table.insert(options.not_enforced, unmet)
+    end
   end
   return options
 end

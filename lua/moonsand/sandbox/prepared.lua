@@ -4,6 +4,7 @@ local compose = require "moonsand.sandbox.compose"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local launch = require "moonsand.sandbox.launch"
+local namespaces = require "moonsand.sandbox.namespaces"
 local options = require "moonsand.sandbox.options"
 local result = require "moonsand.sandbox.result"
 local scope = require "moonsand.scope"
@@ -15,6 +16,19 @@ local M = {}
 local Prepared = {__name = "moonsand.sandbox.Prepared"}
 Prepared.__index = Prepared
 
+--- What a sandbox that waits for programs cannot have.
+local function check_shared(given)
+  if namespaces.shares(given, "pid") then
+    fault.throw("usage", "sandbox: a prepared sandbox needs processes of its own", {
+      hint = "leave \"pid\" out of 'share'",
+    })
+  elseif given.time then
+    fault.throw("usage", "sandbox: programs cannot join the clocks of a prepared one (setns(2))", {
+      hint = "leave 'time' out, or run each program by itself",
+    })
+  end
+end
+
 --- Make the sandbox of checked options.
 ---@param sandbox moonsand.Sandbox
 ---@return moonsand.sandbox.Prepared? prepared   close it: everything inside is killed then
@@ -24,6 +38,7 @@ function M.new(sandbox)
     fault.throw("usage", "sandbox: there is nothing to prepare where isolation is 'filters'",
       {hint = "run each program by itself"})
   end
+  check_shared(sandbox.options)
   local undo = scope.new()
   local ok, own = pcall(launch.prepare, sandbox.options, undo)
   if not ok then
