@@ -96,6 +96,49 @@ local function measure_layers(place)
   for k, count in ipairs(counts) do print(("  %4d layers  %7.3f ms"):format(count, times[k])) end
 end
 
+local function milliseconds(count, work)
+  local times = {}
+  for i = 1, count do
+    local began = core.clock()
+    work()
+    times[i] = (core.clock() - began) * 1000
+  end
+  return median(times)
+end
+
+--- bubblewrap's words for /bin/true over the same binds.
+local function bubblewrap(binds)
+  local words = {"bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin",
+    "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc",
+    "--dev", "/dev"}
+  for _, bind in ipairs(binds) do
+    table.move({"--ro-bind", bind.source, bind.target}, 1, 3, #words + 1, words)
+  end
+  words[#words + 1] = "/bin/true"
+  return function()
+    local child <close> = assert(core.spawn {{"exec", argv = words, init = false}})
+    core.poll {{fd = child}}
+    assert(child:wait().exit_code == 0)
+  end
+end
+
+local function measure_binds(place)
+  print "read-only binds of a directory each, and bubblewrap's time for the same"
+  local binds = {}
+  for i = 1, 2000 do
+    binds[i] = {source = ("%s/bind/%d"):format(place, i), target = "/b/" .. i}
+    assert(core.mkdirs(binds[i].source))
+  end
+  for _, count in ipairs {250, 500, 1000, 2000} do
+    local own = table.move(binds, 1, count, 1, {})
+    local ms = milliseconds(5, function() run {command = {"/bin/true"}, binds = own} end)
+    local theirs = core.stat "/usr/bin/bwrap"
+      and milliseconds(math.max(1, 1000 // count), bubblewrap(own))
+    print(("  %4d binds  %8.3f ms  %7.3f us each%s"):format(count, ms, ms * 1000 / count, theirs
+      and ("  bubblewrap %10.3f ms, ratio %.3f"):format(theirs, ms / theirs) or ""))
+  end
+end
+
 local function count_lines(path)
   local n = 0
   for _ in io.lines(path) do n = n + 1 end
@@ -134,6 +177,7 @@ local function main()
   print(("scale: medians of %d rounds, uid %d"):format(rounds, core.uid()))
   measure_memory()
   measure_layers(place)
+  measure_binds(place)
   measure_leaks(place)
 end
 

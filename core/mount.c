@@ -1,4 +1,4 @@
-/* Mounts by the new mount API: binds, attributes, propagation, pivot. */
+/* Mounts by the new mount API: attach, attributes, propagation, pivot. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -56,38 +56,6 @@ uint64_t check_attributes(Check *c, bool read_only)
   if (!check_flag(c, "devices", false)) attributes |= MOUNT_ATTR_NODEV;
   if (!check_flag(c, "executable", true)) attributes |= MOUNT_ATTR_NOEXEC;
   return attributes;
-}
-
-void check_bind(Check *c, Step *s)
-{
-  s->source = check_string(c, "source");
-  s->target = check_target(c, "target");
-  s->attributes = check_attributes(c, true);
-  s->recursive = check_flag(c, "recursive", true);
-  s->optional = check_flag(c, "optional", false);
-}
-
-/* One recursive mount_setattr: a submount of the source is as read-only as the source
-   (mount_setattr(2)). */
-int run_bind(Run *r, const Step *s)
-{
-  struct mount_attr attr = {.attr_set = s->attributes, .propagation = MS_PRIVATE};
-  unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (s->recursive ? AT_RECURSIVE : 0);
-  int tree = open_tree(AT_FDCWD, s->source, flags);
-  struct stat st;
-
-  if (tree < 0) {
-    if (s->optional && (errno == ENOENT || errno == ENOTDIR)) return 0;
-    return stop(r, "open_tree", s->source);
-  }
-  if (mount_setattr(tree, "", AT_EMPTY_PATH | (s->recursive ? AT_RECURSIVE : 0), &attr,
-                    sizeof attr) < 0 ||
-      fstat(tree, &st) < 0) {
-    stop(r, "mount_setattr", s->source);
-    close(tree);
-    return -1;
-  }
-  return attach(r, tree, s->target, S_ISDIR(st.st_mode) ? PLACE_DIRECTORY : PLACE_FILE);
 }
 
 /* remount: change the attributes of what is mounted on target; true sets, false clears where the

@@ -114,7 +114,7 @@ describe("a plan", function()
   end)
 
   it("refuses wrong types", function()
-    refused(plan {{"bind", source = 1, target = "/x"}}, "must be a string, not a number")
+    refused(plan {{"bind", source = true, target = "/x"}}, "must be a string, not a boolean")
     refused(plan {{"bind", source = "/usr", target = "/x", read_only = "no"}},
       "must be true or false, not a string")
     refused(plan {{"tmpfs", target = "/x", size = -1}}, "must be an integer from")
@@ -131,7 +131,7 @@ describe("a plan", function()
 
   it("leaves nothing open when it is refused", function()
     local before = host.count_fds()
-    for _ = 1, 20 do pcall(core.spawn, plan {{"bind", source = 1, target = "/x"}}) end
+    for _ = 1, 20 do pcall(core.spawn, plan {{"bind", source = true, target = "/x"}}) end
     assert.are.equal(before, host.count_fds())
   end)
 end)

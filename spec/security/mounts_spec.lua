@@ -397,6 +397,109 @@ describe("/dev", function()
   end)
 end)
 
+describe("a bind of what is open", function()
+  local dir
+
+  before_each(function()
+    dir = host.scratch()
+    dir:file("tree/name", "right")
+    dir:file("other/name", "wrong")
+  end)
+
+  after_each(function() dir:close() end)
+
+  local function bound(handle)
+    return run {script = "cat /b/name", binds = {{source = handle, target = "/b"}}}
+  end
+
+  it("shows it, and the plan says what it is", function()
+    local handle <close> = core.open(dir.path .. "/tree", "path")
+    assert.are.equal("right", bound(handle).stdout)
+    assert.are.equal("right", bound(handle:number()).stdout)
+    assert.are.equal("right", bound("/dev/fd/" .. handle:number()).stdout)
+    local text = sandbox.new({script = "true", binds = {{source = handle, target = "/b"}}}):plan()
+      :describe()
+    assert.is_truthy(text:find(("/b  from fd %d, %s/tree  (read-only)"):format(handle:number(),
+      dir.path), 1, true), text)
+  end)
+
+  it("finds it where it is after a rename, and nothing that took its place", function()
+    local handle <close> = core.open(dir.path .. "/tree", "path")
+    assert(core.rename(dir.path .. "/tree", dir.path .. "/moved"))
+    assert(core.symlink("other", dir.path .. "/tree"))
+    assert.are.equal("right", bound(handle).stdout)
+  end)
+
+  it("is refused when it is gone", function()
+    local handle <close> = core.open(dir.path .. "/tree", "path")
+    assert(core.remove_tree(dir.path .. "/tree"))
+    assert(core.mkdir(dir.path .. "/tree"))
+    local r = bound(handle)
+    assert.matches("^bind /b: what is open is not to be seen at its path any more: fd %d+: " ..
+      "Stale file handle", r.message)
+    assert.are.equal("bind", r.verb)
+  end)
+
+  it("is refused when something else is mounted on its path", function()
+    local text = inside(("local handle = core.open(%q, 'path')\n" ..
+      "assert(core.bind {source = %q, target = %q})"):format(dir.path .. "/tree",
+      dir.path .. "/other", dir.path .. "/tree"), [[
+      local binds = {{source = handle, target = "/b"}}
+      local r = sandbox.new({script = "cat /b/name", binds = binds}):run()
+      io.write(r.message or r.stdout)
+    ]])
+    assert.matches("Stale file handle", text)
+  end)
+
+  it("may be a file, and may be written to when that is said", function()
+    local handle <close> = core.open(dir.path .. "/tree/name", "path")
+    local binds = {{source = handle, target = "/f", read_only = false}}
+    assert.is_true(run({script = "echo new >/f", binds = binds}).ok)
+    assert.are.equal("new\n", dir:read "tree/name")
+    binds[1].read_only = nil
+    assert.matches("Read%-only", run({script = "echo x >/f", binds = binds}).stderr)
+  end)
+
+  it("needs a place inside, and an open handle", function()
+    local handle = core.open(dir.path .. "/tree", "path")
+    local ok, problem = pcall(sandbox.new, {script = "true", binds = {{source = handle}}})
+    assert.is_false(ok)
+    assert.are.equal("sandbox: binds[1] has no 'target'", tostring(problem))
+    handle:close()
+    ok, problem = pcall(bound, handle)
+    assert.is_false(ok)
+    assert.matches("field 'source' holds a closed handle", problem)
+  end)
+end)
+
+describe("two thousand binds", function()
+  it("are all there, each in its place", function()
+    local dir <close> = host.scratch()
+    local binds = {}
+    for i = 1, 2000 do
+      binds[i] = {source = dir:file("f/" .. i, tostring(i)), target = "/b/" .. i}
+    end
+    local r = run {binds = binds, script = "cat /b/1 /b/1999 /b/2000; " ..
+      "grep -c ' /b/[0-9]* ro,' /proc/self/mountinfo"}
+    assert.are.equal("1199920002000\n", r.stdout, r.message)
+  end)
+end)
+
+describe("a bind whose source is a symbolic link", function()
+  it("shows what the link leads to, in the caller's world", function()
+    local dir <close> = host.scratch()
+    dir:file("real/name", "text")
+    assert(core.symlink("real", dir.path .. "/link"))
+    assert.are.equal("text", out {script = "cat /b/name",
+      binds = {{source = dir.path .. "/link", target = "/b"}}})
+    assert(core.symlink("nowhere", dir.path .. "/dangling"))
+    local r = run {script = "true", binds = {{source = dir.path .. "/dangling", target = "/b"}}}
+    assert.matches("/dangling: No such file or directory", r.message)
+    assert.is_true(run({script = "true", binds = {{source = dir.path .. "/dangling", target = "/b",
+      optional = true}}}).ok)
+  end)
+end)
+
 describe("a hostile place for a mount", function()
   local places = {
     {"/../x", "has a part '..'"}, {"/a/../../x", "has a part '..'"}, {"/a/..", "has a part '..'"},

@@ -27,6 +27,7 @@ local function refuse(what, hint)
 end
 
 local function check_bind(bind, where)
+  if type(bind.source) ~= "string" then refuse(where .. " (a handle)", "name a path") end
   if bind.target and bind.target ~= bind.source then
     refuse(("%s (%s at another place, %s)"):format(where, bind.source, bind.target),
       "files are where they are: leave 'target' out")

@@ -7,7 +7,8 @@ local overlay = require "moonsand.sandbox.overlay"
 local M = {}
 
 ---@class moonsand.sandbox.Bind
----@field source string       a path of the caller; relative ones start at the current directory
+---@field source string|moonsand.Fd|integer   a path of the caller; relative ones start at the
+---  current directory; or what is open: it is bound whatever happens to its path
 ---@field target? string      the path inside (default: the source)
 ---@field read_only? boolean  default true; holds for everything mounted below the source, too
 ---@field devices? boolean    device nodes in it work (default false)
@@ -26,8 +27,8 @@ local M = {}
 ---@field order? integer
 
 local entries = {
-  binds = {source = "string", target = "string", read_only = "boolean", devices = "boolean",
-    optional = "boolean", order = "number"},
+  binds = {source = {"string", "userdata", "number"}, target = "string", read_only = "boolean",
+    devices = "boolean", optional = "boolean", order = "number"},
   overlays = {target = "string", lower = "table", upper = "string", work = "string",
     read_only = "boolean", options = "table", order = "number"},
   tmpfs = {target = "string", size = {"number", "string"}, mode = "number", order = "number"},
@@ -83,7 +84,7 @@ local function entry(list, i, value)
   check.keys(where, value, entries[list])
   local own = {}
   for key, field in pairs(value) do own[key] = field end
-  if not own.target and list == "binds" then own.target = own.source end
+  if not own.target and type(own.source) == "string" then own.target = own.source end
   if not own.target then check.wrong(("%s has no 'target'"):format(where)) end
   place(list, own, where)
   return own, where
@@ -93,7 +94,9 @@ local finish = {overlays = overlay.check}
 
 function finish.binds(own, where)
   if not own.source then check.wrong(where .. " has no 'source'") end
-  own.source = check.absolute(own.source)
+  if type(own.source) ~= "string" then return end
+  local number = own.source:match "^/dev/fd/(%d+)$" or own.source:match "^/proc/self/fd/(%d+)$"
+  own.source = number and tonumber(number) or check.absolute(own.source)
 end
 
 function finish.tmpfs(own) own.size = own.size and check.bytes(own.size) end

@@ -1,4 +1,5 @@
 --- A plan: the ordered list of kernel steps that makes one sandbox. Plain data that prints itself.
+local core = require "moonsand.core"
 local hooks = require "moonsand.sandbox.hooks"
 local idmap = require "moonsand.sandbox.idmap"
 local names = require "moonsand.sandbox.names"
@@ -75,11 +76,21 @@ function describe.ids(s)
     and ("  as %d:%d"):format(s.user, s.group) or "")
 end
 
+--- What is open, by its number and where it is now.
+local function source_text(source)
+  if type(source) == "string" then return source end
+  local open, number = pcall(function()
+    return math.type(source) == "integer" and source or source:number()
+  end)
+  if not open then return tostring(source) end
+  return ("fd %d, %s"):format(number, core.readlink("/proc/self/fd/" .. number) or "closed")
+end
+
 function describe.bind(s)
   local how = (s.read_only == false and "read-write" or "read-only")
     .. (s.devices and ", devices work" or "") .. (s.optional and ", if there" or "")
   if s.source == s.target then return ("%s  (%s)"):format(s.target, how) end
-  return ("%s  from %s  (%s)"):format(s.target, s.source, how)
+  return ("%s  from %s  (%s)"):format(s.target, source_text(s.source), how)
 end
 
 function describe.overlay(s)

@@ -1,0 +1,137 @@
+/* Binds: a part of the caller's world, by its path or as what the caller has open. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "step.h"
+
+enum { TRIES = 8, PATH_SIZE = 4096 };
+
+/* The number of the handle on the top of the stack, or the number itself; -1: neither. */
+static int source_number(Check *c)
+{
+  Fd *h = luaL_testudata(c->L, -1, FD_TYPE);
+
+  if (h && h->fd < 0) misuse(c, "field 'source' holds a closed handle");
+  if (h || luaL_testudata(c->L, -1, LUA_FILEHANDLE) || lua_isinteger(c->L, -1))
+    return fd_check(c->L, lua_gettop(c->L));
+  return -1;
+}
+
+/* source: a path; or a handle, or its number, of what is meant, whatever its path is by then */
+static void check_source(Check *c, Step *s)
+{
+  char *text;
+
+  lua_pushliteral(c->L, "source");
+  lua_rawget(c->L, c->table);
+  s->fd = source_number(c);
+  lua_pop(c->L, 1);
+  if (s->fd < 0) {
+    s->source = check_string(c, "source");
+    return;
+  }
+  text = keep_memory(c, 24);
+  snprintf(text, 24, "fd %d", s->fd);
+  s->source = text;
+}
+
+void check_bind(Check *c, Step *s)
+{
+  check_source(c, s);
+  s->target = check_target(c, "target");
+  s->attributes = check_attributes(c, true);
+  s->recursive = check_flag(c, "recursive", true);
+  s->optional = check_flag(c, "optional", false);
+}
+
+static bool is_same(int a, int b)
+{
+  struct stat one, two;
+
+  return fstat(a, &one) == 0 && fstat(b, &two) == 0 && one.st_dev == two.st_dev &&
+         one.st_ino == two.st_ino;
+}
+
+/* "/proc/self/fd/7" to where it leads. */
+static int path_of(int fd, char *path)
+{
+  char link[40] = "/proc/self/fd/", digits[12];
+  size_t at = sizeof "/proc/self/fd/" - 1;
+  int n = 0;
+  ssize_t len;
+
+  do digits[n++] = (char)('0' + fd % 10);
+  while ((fd /= 10) > 0);
+  while (n > 0) link[at++] = digits[--n];
+  len = readlink(link, path, PATH_SIZE - 1);
+  if (len < 0) return -1;
+  path[len] = '\0';
+  return 0;
+}
+
+/*
+** A handle is of a mount of the caller's namespace, and this one has copies: what the path of it
+** leads to here has to be the very same file. A swapped directory or link makes that fail, and
+** something that was renamed is found at its new place. Returns an O_PATH fd.
+*/
+static int open_again(int fd)
+{
+  char path[PATH_SIZE];
+
+  for (int i = 0; i < TRIES; i++) {
+    int found;
+
+    if (path_of(fd, path) < 0) return -1;
+    found = open(path, O_PATH | O_CLOEXEC);
+    if (found >= 0 && is_same(fd, found)) return found;
+    if (found >= 0) close(found);
+  }
+  errno = ESTALE;
+  return -1;
+}
+
+static int clone_source(Run *r, const Step *s)
+{
+  unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (s->recursive ? AT_RECURSIVE : 0);
+  int found, tree;
+
+  if (s->fd < 0) {
+    tree = open_tree(AT_FDCWD, s->source, flags);
+    return tree < 0 ? stop(r, "open_tree", s->source) : tree;
+  }
+  found = open_again(s->fd);
+  if (found < 0) return stop(r, "what is open is not to be seen at its path any more:", s->source);
+  tree = open_tree(found, "", flags | AT_EMPTY_PATH);
+  if (tree < 0) stop(r, "open_tree", s->source);
+  close(found);
+  return tree;
+}
+
+/* One recursive mount_setattr: a submount of the source is as read-only as the source
+   (mount_setattr(2)). */
+int run_bind(Run *r, const Step *s)
+{
+  struct mount_attr attr = {.attr_set = s->attributes, .propagation = MS_PRIVATE};
+  int tree = clone_source(r, s);
+  struct stat st;
+
+  if (tree < 0) {
+    if (!s->optional || (errno != ENOENT && errno != ENOTDIR)) return -1;
+    r->report->err = 0;
+    return 0;
+  }
+  if (mount_setattr(tree, "", AT_EMPTY_PATH | (s->recursive ? AT_RECURSIVE : 0), &attr,
+                    sizeof attr) < 0 ||
+      fstat(tree, &st) < 0) {
+    stop(r, "mount_setattr", s->source);
+    close(tree);
+    return -1;
+  }
+  return attach(r, tree, s->target, S_ISDIR(st.st_mode) ? PLACE_DIRECTORY : PLACE_FILE);
+}
