@@ -100,6 +100,9 @@ end
 
 function make.bind(line, step)
   refuse_fields(line, step, "setuid", "executable", "recursive")
+  if type(step.source) ~= "string" then
+    return line:lacks("bind %s: of what is open, not of a path", step.target)
+  end
   local try = step.optional and "-try" or ""
   if not step.devices then
     line:add((step.read_only == false and "--bind" or "--ro-bind") .. try, step.source, step.target)
