@@ -45,8 +45,7 @@ static int fill_dev(Run *r, int dev)
     if (bind_node(r, dev, nodes[i]) < 0) return -1;
   for (size_t i = 0; i < sizeof links / sizeof *links; i++)
     if (symlinkat(links[i][0], dev, links[i][1]) < 0) return stop(r, "symlink", links[i][1]);
-  if (mkdirat(dev, "shm", 01777) < 0 || fchmodat(dev, "shm", 01777, 0) < 0)
-    return stop(r, "mkdir", "/dev/shm");
+  if (mkdirat(dev, "shm", 01777) < 0) return stop(r, "mkdir", "/dev/shm");
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -172,9 +173,30 @@ void check_exec(Check *c, Step *s)
   s->exec.terminal = check_flag(c, "terminal", false);
 }
 
-/* What the caller ignores (nohup, a host program without SIGPIPE) is not the program's business.
-   sigaction(3) keeps 32 and 33 to itself, so the kernel is asked; zero is SIG_DFL there. */
-static void reset_signals(void)
+/* "SigIgn: 0000000000001000" of /proc/self/status (proc(5)); all, when that cannot be read. */
+uint64_t ignored_signals(void)
+{
+  char text[4096];
+  int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+  const char *digit = NULL;
+  uint64_t mask = 0;
+
+  if (fd >= 0) close(fd);
+  if (size > 0) {
+    text[size] = '\0';
+    digit = strstr(text, "\nSigIgn:\t");
+  }
+  if (!digit) return ~(uint64_t)0;
+  for (digit += sizeof "\nSigIgn:\t" - 1; *digit && *digit != '\n'; digit++)
+    mask = mask << 4 | (uint64_t)(*digit <= '9' ? *digit - '0' : *digit - 'a' + 10);
+  return mask;
+}
+
+/* What the caller ignores (nohup, a host program without SIGPIPE) is not the program's business;
+   what he handles was reset by CLONE_CLEAR_SIGHAND (clone(2)). sigaction(3) keeps 32 and 33 to
+   itself, so the kernel is asked; zero is SIG_DFL there. */
+static void reset_signals(uint64_t ignored)
 {
   static const struct {
     unsigned long handler, flags, restorer, mask;
@@ -182,7 +204,7 @@ static void reset_signals(void)
   sigset_t none;
 
   for (int sig = 1; sig <= 64; sig++)
-    if (sig != SIGKILL && sig != SIGSTOP)
+    if (ignored & (uint64_t)1 << (sig - 1) && sig != SIGKILL && sig != SIGSTOP)
       syscall(SYS_rt_sigaction, sig, &fresh, NULL, sizeof fresh.mask);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
@@ -233,7 +255,8 @@ int exec_program(Run *r, const Step *s)
   if (s->exec.session && setsid() < 0 && errno != EPERM) return stop(r, "setsid", NULL);
   if (apply_late(r, r->fds, apply_fds) < 0) return -1;
   if (s->exec.terminal && ioctl(0, TIOCSCTTY, 0) < 0) return stop(r, "ioctl(TIOCSCTTY)", NULL);
-  reset_signals();
+  reset_signals(r->ignored);
+  umask(r->umask);
   if (apply_late(r, r->rlimits, apply_rlimits) < 0) return -1;
   if (apply_late(r, r->capabilities, apply_capabilities) < 0) return -1;
   if (apply_filters(r) < 0) return -1;

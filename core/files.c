@@ -87,10 +87,10 @@ int run_file(Run *r, const Step *s)
   int fd, result = 0, parent = target_parent(r, s->target, &name);
 
   if (parent < 0) return stop(r, "mkdir", s->target);
-  fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, s->mode);
   if (fd < 0)
     result = stop(r, "create", s->target);
-  else if (write_text(fd, s->text, s->text_size) < 0 || fchmod(fd, s->mode) < 0)
+  else if (write_text(fd, s->text, s->text_size) < 0)
     result = stop(r, "write", s->target);
   if (fd >= 0) close(fd);
   target_close(r, parent);

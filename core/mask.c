@@ -45,6 +45,7 @@ static int cover(Run *r, int tree, int place, const char *path, int *keep)
   unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
   int result = 0;
 
+  target_forget(r);
   if (move_mount(tree, "", place, "", flags) < 0) result = stop(r, "move_mount", path);
   if (keep && *keep < 0 && result == 0)
     *keep = tree;

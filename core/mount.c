@@ -41,6 +41,7 @@ int attach(Run *r, int mount, const char *target, unsigned kind)
     if (name[0] == '\0') flags |= MOVE_MOUNT_T_EMPTY_PATH;
     if (move_mount(mount, "", place, name, flags) < 0) result = stop(r, "move_mount", target);
     target_close(r, place);
+    if (name[0] == '\0') target_forget(r);
   }
   close(mount);
   return result;
@@ -70,8 +71,9 @@ void check_remount(Check *c, Step *s)
 int run_remount(Run *r, const Step *s)
 {
   struct mount_attr attr = {0};
-  int result = 0, place = target_open(r, s->target, O_PATH);
+  int result = 0, place = r->root;
 
+  if (place < 0 || s->target[1] != '\0') place = target_open(r, s->target, O_PATH);
   if (place < 0) return stop(r, "open", s->target);
   if (s->read_only)
     attr.attr_set = MOUNT_ATTR_RDONLY;
@@ -80,7 +82,7 @@ int run_remount(Run *r, const Step *s)
   if (mount_setattr(place, "", AT_EMPTY_PATH | (s->recursive ? AT_RECURSIVE : 0), &attr,
                     sizeof attr) < 0)
     result = stop(r, "mount_setattr", s->target);
-  close(place);
+  target_close(r, place);
   return result;
 }
 

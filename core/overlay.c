@@ -179,6 +179,7 @@ static int legacy_mount(Run *r, const Step *s)
   if (s->attributes & MOUNT_ATTR_RDONLY) flags |= MS_RDONLY;
   append_number(place_name, 0, place);
   if (chdir("/proc/self/fd") < 0) return stop(r, "chdir", "/proc/self/fd");
+  target_forget(r);
   if (mount("overlay", place_name, "overlay", flags, options) < 0)
     return stop(r, "mount", s->target);
   close(place);

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clone.h"
@@ -43,6 +44,8 @@ static void child_main(void *data)
     stop(r, "close_range", NULL);
     _exit(125);
   }
+  r->umask = umask(0);
+  r->ignored = ignored_signals();
   if (!r->steps[r->count - 1].exec.init && die_with_caller(r) < 0) _exit(125);
   for (size_t i = 0; i < r->count; i++) {
     r->report->step = (int)i;

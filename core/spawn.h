@@ -24,5 +24,6 @@ int spawn_child(Run *run, Process *p, uint64_t namespaces, const Step *ranges);
 /* exec.c: the last step; returns only on failure */
 int exec_program(Run *r, const Step *s);
 int hide_memory(Run *r);
+uint64_t ignored_signals(void);
 
 #endif

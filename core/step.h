@@ -117,6 +117,11 @@ struct Run {
   bool joined; /* in the namespaces of a sandbox that is there already */
   bool direct; /* one step in the current process: no child, no new world */
   int root; /* the new root; -1: none yet, targets are paths of the caller's world */
+  const char *near; /* the parent of the last target, `near_size` bytes, open as `near_fd`; -1: none */
+  size_t near_size;
+  int near_fd;
+  mode_t umask; /* the program's; until it starts modes are exactly what the plan says */
+  uint64_t ignored; /* signals that the caller ignores; bit 0 is signal 1 */
   dev_t *own; /* file systems that vanish with the sandbox; NULL: nobody asks */
   size_t owned;
   int init; /* memfd of our pid 1 */
@@ -170,6 +175,7 @@ enum { PLACE_FILE = 0, PLACE_DIRECTORY = 1, PLACE_EXACT = 2 };
 int target_open(Run *r, const char *target, int flags);
 int target_exact(Run *r, const char *target, int flags);
 int target_parent(Run *r, const char *target, const char **name);
+void target_forget(Run *r); /* something was mounted on what was there */
 int target_directory(Run *r, const char *target, unsigned mode);
 int target_place(Run *r, const char *target, unsigned kind, const char **name);
 void target_close(Run *r, int fd);

@@ -73,7 +73,7 @@ static int make_path(Run *r, const char *path, unsigned mode)
 {
   char prefix[4096];
   size_t len = strlen(path), at = 0;
-  int parent = target_open(r, "/", O_PATH | O_DIRECTORY);
+  int parent = r->root >= 0 ? r->root : target_open(r, "/", O_PATH | O_DIRECTORY);
 
   memcpy(prefix, path, len + 1);
   while (parent >= 0 && at < len) {
@@ -91,7 +91,7 @@ static int make_path(Run *r, const char *path, unsigned mode)
         errno = ENOENT;
       }
     }
-    close(parent);
+    target_close(r, parent);
     parent = next;
     name[part] = after;
     at += part + 1;
@@ -107,8 +107,17 @@ int target_directory(Run *r, const char *target, unsigned mode)
   return make_path(r, target, mode);
 }
 
-/* The directory that holds target, made when missing; name is target's last part. For
-   target_close. */
+void target_forget(Run *r)
+{
+  if (r->near_fd >= 0) close(r->near_fd);
+  r->near_fd = -1;
+}
+
+/*
+** The directory that holds target, made when missing; name is target's last part. For target_close.
+** Neighbours come in a row, so the last one stays open. Nothing takes its place meanwhile but a mount
+** on what was there before: target_forget.
+*/
 int target_parent(Run *r, const char *target, const char **name)
 {
   char parent[4096];
@@ -116,14 +125,20 @@ int target_parent(Run *r, const char *target, const char **name)
 
   *name = target + len + 1;
   if (len == 0) return r->root >= 0 ? r->root : target_open(r, "/", O_PATH | O_DIRECTORY);
+  if (r->near_fd >= 0 && len == r->near_size && memcmp(target, r->near, len) == 0)
+    return r->near_fd;
   memcpy(parent, target, len);
   parent[len] = '\0';
-  return target_directory(r, parent, 0755);
+  target_forget(r);
+  r->near = target;
+  r->near_size = len;
+  r->near_fd = target_directory(r, parent, 0755);
+  return r->near_fd;
 }
 
 void target_close(Run *r, int fd)
 {
-  if (fd != r->root) close(fd);
+  if (fd != r->root && fd != r->near_fd) close(fd);
 }
 
 /*

@@ -1,6 +1,7 @@
 /* The table of verbs: this is the list that errors, docs and direct calls share. */
 #define _GNU_SOURCE
 #include <string.h>
+#include <sys/stat.h>
 
 #include "step.h"
 
@@ -71,8 +72,9 @@ static int call_verb(lua_State *L)
   const Verb *verb = lua_touserdata(L, lua_upvalueindex(1));
   Report report = {.step = 0};
   Run run = {.direct = true, .root = -1, .init = -1, .status = -1, .parent = -1, .sync = -1,
-             .sync_peer = -1, .report = &report};
+             .sync_peer = -1, .near_fd = -1, .report = &report};
   Check c = {.L = L};
+  int result;
   Step s;
 
   if (lua_gettop(L) == 0) lua_newtable(L);
@@ -81,7 +83,11 @@ static int call_verb(lua_State *L)
   lua_newtable(L);
   c.keep = 2;
   check_step(&c, 1, &s, verb);
-  if (verb->run(&run, &s) < 0) return push_report(L, &s, &report);
+  run.umask = umask(0);
+  result = verb->run(&run, &s);
+  target_forget(&run);
+  umask(run.umask);
+  if (result < 0) return push_report(L, &s, &report);
   lua_pushboolean(L, 1);
   return 1;
 }
