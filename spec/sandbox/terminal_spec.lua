@@ -35,6 +35,15 @@ describe("a sandbox with a terminal", function()
     assert.are.equal(3, r.exit_code)
   end)
 
+  it("has the size that it is given, from the first moment on", function()
+    assert.are.equal("33 77\r\n", sandbox.new({pty = {rows = 33, columns = 77},
+      script = "stty size"}):run().stdout)
+    assert.error_matches(function() sandbox.new {pty = {rows = 1}, script = "true"} end,
+      "'columns' in 'pty' must be a number")
+    assert.error_matches(function() sandbox.new {pty = {width = 1}, script = "true"} end,
+      "unknown key 'width' in 'pty'")
+  end)
+
   it("tells the program when its window changes", function()
     local master, slave = core.pty()
     core.resize(master, 33, 77)
@@ -50,6 +59,21 @@ describe("a sandbox with a terminal", function()
   it("shows a lot without losing any", function()
     local r = run "head -c 300000 /dev/zero | tr '\\0' x"
     assert.are.equal(300000, #r.stdout)
+  end)
+
+  it("writes what it shows to a second place, too", function()
+    local memory <close> = core.memfd("log")
+    local r = run {script = "echo text", stdout = {tee = memory}}
+    memory:seek("set", 0)
+    assert.are.equal("text\r\n", memory:read())
+    assert.are.equal("text\r\n", r.stdout)
+  end)
+
+  it("leaves a handle that is typed from open, and other descriptors where they are", function()
+    local keys <close> = core.memfd("keys", "text\n")
+    local r = run {script = "stty -echo; cat; cat <&5", stdin = keys, fds = {[5] = {text = "five"}}}
+    assert.matches("five$", r.stdout)
+    assert.are.equal(5, keys:seek("cur", 0))
   end)
 
   it("refuses streams that a terminal does not have", function()

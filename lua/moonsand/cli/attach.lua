@@ -110,11 +110,16 @@ function Attached:on_signal(name)
   end
 end
 
-local function terminal_of(spec)
+--- The caller's terminal, and whether its keys are for the program. The program's own begins with
+--- the size of its window.
+local function find_terminal(spec)
   if not spec.pty then return nil, false end
-  local keys = spec.stdin == "inherit" and core.isatty(0)
-  for _, number in ipairs {0, 1, 2} do
-    if core.isatty(number) then return number, keys end
+  for number = 0, 2 do
+    local rows, columns = core.window(number)
+    if rows then
+      spec.pty = {rows = rows, columns = columns}
+      return number, spec.stdin == "inherit" and core.isatty(0)
+    end
   end
 end
 
@@ -123,9 +128,9 @@ end
 ---@return moonsand.sandbox.Result
 function M.run(spec)
   local source <close> = assert(core.signals(table.unpack(signals)))
+  local window, keys = find_terminal(spec)
   local running <close>, failure = sandbox.new(spec):start()
   if not running then return failure end
-  local window, keys = terminal_of(spec)
   local attached <close> = setmetatable({running = running, window = window, keys = keys}, Attached)
   attached:take()
   return (running:wait {{

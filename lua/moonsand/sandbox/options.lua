@@ -63,7 +63,8 @@ local wrong, check_kind, check_keys, check_words = check.wrong, check.kind, chec
 ---@field on_output? fun(stream: "stdout"|"stderr", bytes: string)   instead of keeping what is
 ---  captured
 ---@field session? boolean    default true: a session of its own, without the caller's terminal
----@field pty? boolean        a terminal of its own: stdin is copied to it, what it shows is stdout
+---@field pty? boolean|{rows: integer, columns: integer}   a terminal of its own: stdin is copied to
+---  it, what it shows is stdout
 ---@field as_init? boolean    the program itself is pid 1
 ---@field seccomp? "build"|"none"|moonsand.sandbox.Seccomp   which system calls pass
 ---@field nested? boolean     it may make sandboxes of its own: mounts and namespaces pass
@@ -85,7 +86,7 @@ local kinds = {
   stdin = {"string", "userdata", "table"}, stdout = {"string", "userdata", "table"},
   stderr = {"string", "userdata", "table"}, fds = "table", capture_limit = {"number", "string"},
   on_output = "function", session = "boolean",
-  pty = "boolean", as_init = "boolean", name = "string", seccomp = {"string", "table"},
+  pty = {"boolean", "table"}, as_init = "boolean", name = "string", seccomp = {"string", "table"},
   nested = "boolean", fsync = "string", chown = "string", landlock = "table",
   isolation = "string", proc = {"string", "boolean"}, sysfs = "boolean", devpts = "boolean",
   devices = "table", mask = "table", protect = "table", steps = "table",

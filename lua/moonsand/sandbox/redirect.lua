@@ -79,8 +79,26 @@ local function take_streams(options)
   options.fds = own
 end
 
+--- {rows =, columns =}, as ioctl_tty(2) can hold it.
+local function check_size(size)
+  for key in order.sorted(size) do
+    if key ~= "rows" and key ~= "columns" then
+      wrong(("unknown key '%s' in 'pty'"):format(tostring(key)), "pty = {rows = 24, columns = 80}")
+    end
+  end
+  for _, key in ipairs {"rows", "columns"} do
+    if math.type(size[key]) ~= "integer" or size[key] < 0 or size[key] > 65535 then
+      wrong(("'%s' in 'pty' must be a number of characters"):format(key))
+    end
+  end
+end
+
 local function check_terminal(options)
   if not options.pty then return end
+  if options.pty ~= true then
+    check_size(options.pty)
+    options.pty, options.window = true, options.pty
+  end
   if options.stderr or not M.is_captured(options.stdout) then
     wrong("with 'pty' what the terminal shows is captured, or given to 'on_output'",
       "leave 'stdout' and 'stderr' out; stdout = {tee = ...} writes it to a file, too")

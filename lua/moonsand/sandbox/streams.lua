@@ -70,6 +70,8 @@ function Streams:terminal()
   for number = 0, 2 do self.fds[number] = slave end
   self:capture(1, options.stdout, master)
   self.master = master
+  local size = options.window
+  if size then assert(core.resize(master, size.rows, size.columns)) end
   local stdin = options.stdin or "null"
   if stdin ~= "null" and stdin ~= "closed" then
     self.source, self.own_source = descriptor.open("stdin", stdin, 0)
