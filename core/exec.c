@@ -226,26 +226,33 @@ static const char *join_path(char *out, size_t room, const char *list, const cha
   return *list ? list + 1 : NULL;
 }
 
-/* As execvp(3), with the sandbox's own path list: EACCES is remembered while the search goes on. */
-static int search_and_execute(const Step *s)
+/* Did exec say of a file that is there that it is not? Then the search ends, as a shell's does. */
+static int try_to_execute(Run *r, const Step *s, const char *path)
 {
-  char *const *argv = (char *const *)(uintptr_t)s->exec.argv;
-  char *const *env = (char *const *)(uintptr_t)s->exec.env;
-  const char *list = s->exec.path;
+  execve(path, (char *const *)(uintptr_t)s->exec.argv, (char *const *)(uintptr_t)s->exec.env);
+  return errno == ENOENT && tell_interpreter(r, path) ? -1 : 0;
+}
+
+/* As execvp(3), with the sandbox's own path list: EACCES is remembered while the search goes on. */
+static void search_and_execute(Run *r, const Step *s)
+{
+  const char *name = s->exec.argv[0], *list = s->exec.path;
   bool denied = false;
   char path[4096];
 
-  if (strchr(argv[0], '/')) return execve(argv[0], argv, env);
+  if (strchr(name, '/')) {
+    try_to_execute(r, s, name);
+    return;
+  }
   while (list) {
-    list = join_path(path, sizeof path, list, argv[0]);
-    execve(path, argv, env);
+    list = join_path(path, sizeof path, list, name);
+    if (try_to_execute(r, s, path) < 0) return;
     if (errno == EACCES)
       denied = true;
     else if (errno != ENOENT && errno != ENOTDIR)
-      return -1;
+      return;
   }
   errno = denied ? EACCES : ENOENT;
-  return -1;
 }
 
 int exec_program(Run *r, const Step *s)
@@ -260,7 +267,7 @@ int exec_program(Run *r, const Step *s)
   if (apply_late(r, r->rlimits, apply_rlimits) < 0) return -1;
   if (apply_late(r, r->capabilities, apply_capabilities) < 0) return -1;
   if (apply_filters(r) < 0) return -1;
-  search_and_execute(s);
+  search_and_execute(r, s);
   return stop(r, "exec", s->exec.argv[0]);
 }
 

@@ -21,6 +21,9 @@ void process_kill(Process *p);
    or the report says where it stopped. */
 int spawn_child(Run *run, Process *p, uint64_t namespaces, const Step *ranges);
 
+/* interpreter.c */
+bool tell_interpreter(Run *r, const char *path);
+
 /* exec.c: the last step; returns only on failure */
 int exec_program(Run *r, const Step *s);
 int hide_memory(Run *r);

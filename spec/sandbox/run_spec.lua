@@ -76,6 +76,35 @@ describe("a sandbox", function()
     assert.are.equal(126, r:code())
   end)
 
+  it("says that the interpreter of a program is not there, though the program is", function()
+    local dir <close> = host.scratch()
+    local function made(name, text)
+      assert(core.chmod(dir:file(name, text), 493)) -- 0755
+    end
+    made("script", "#!/nosuch/sh -e\ntrue\n")
+    made("spaced", "#! \t/nosuch/sh\n")
+    made("nested", "#!/x/script\n")
+    made("fine", "#!/bin/sh\nexit 7\n")
+    local binds = {{source = dir.path, target = "/x"}}
+    for _, case in ipairs {{"/x/script"}, {"/x/spaced"}, {"/x/nested"},
+      {"script", env = {PATH = "/nosuch:/x"}}} do
+      local r = run {command = {case[1]}, env = case.env, binds = binds}
+      assert.are.equal("exec_failed", r.outcome)
+      assert.are.equal(126, r:code())
+      assert.are.equal(("exec %s: No such file or directory: its interpreter /nosuch/sh is "
+        .. "not there"):format(case[1]), r.message)
+    end
+    assert.are.equal(7, run({command = {"/x/fine"}, binds = binds}).exit_code)
+  end)
+
+  it("says that the dynamic loader of a program is not there", function()
+    local r = run {command = {"/bin/true"}, root = "empty",
+      binds = {{source = "/bin/true", target = "/bin/true"}}}
+    assert.are.equal(126, r:code())
+    assert.matches("^exec /bin/true: No such file or directory: its interpreter /lib.*/ld.* is "
+      .. "not there$", r.message)
+  end)
+
   it("says which step of its making failed, and leaves nothing", function()
     local fds = host.count_fds()
     local r = run {script = "true", binds = {{source = "/nosuch", target = "/x"}}}

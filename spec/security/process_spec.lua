@@ -90,15 +90,42 @@ describe("nothing of a sandbox", function()
     assert.are.equal("done\n", r.stdout)
   end)
 
-  it("stays a zombie: orphans are reaped while the program runs", function()
+  it("lives on as a daemon that has forked twice and closed all its files", function()
+    local mark = marker()
+    local r = run {command = {"perl", "-e", [[
+      use POSIX;
+      pipe(my $up, my $ready);
+      if (fork == 0) {
+        setsid;
+        exit if fork;
+        $SIG{$_} = "IGNORE" for qw(TERM HUP INT QUIT PIPE);
+        chdir "/";
+        syswrite $ready, "x";
+        POSIX::close($_) for 0 .. 255;
+        sleep 1000;
+      }
+      wait;
+      sysread $up, my $x, 1;
+      exit 5;
+    ]], mark}}
+    assert.are.equal(5, r.exit_code)
+    assert.are.equal(1, r.leftovers)
+    assert.are.same({}, host.processes(mark))
+  end)
+
+  it("stays a zombie: 1,000 orphans are reaped, and the code is the program's own", function()
     local r = run [[
       i=0
-      while [ $i -lt 300 ]; do (true &) ; i=$((i+1)); done
-      sleep 0.2
+      while [ $i -lt 1000 ]; do (sh -c 'exit 99' &) ; i=$((i+1)); done
+      n=0
+      while [ $(ls /proc | grep -c '^[0-9]') -gt 6 ] && [ $n -lt 400 ]; do
+        n=$((n+1)); sleep 0.05
+      done
       grep -l 'State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l
+      exit 4
     ]]
     assert.are.equal("0\n", r.stdout)
-    assert.are.equal(0, r.exit_code)
+    assert.are.equal(4, r.exit_code)
   end)
 
   it("lives on when its handle is closed", function()

@@ -84,7 +84,8 @@ function Result:code()
   if self.outcome == "timeout" then return 124 end
   if self.outcome == "setup_failed" then return 125 end
   if self.outcome == "exec_failed" then
-    return (self.errno == ENOENT or self.errno == ENOTDIR) and 127 or 126
+    local is_missing = self.errno == ENOENT or self.errno == ENOTDIR
+    return is_missing and not self.log and 127 or 126 -- the log: an interpreter is, not the file
   end
   if self.signal then return 128 + (numbers[self.signal] or tonumber(self.signal) or 0) end
   return self.exit_code
