@@ -20,6 +20,7 @@ CORE_LIBS = -lcap -lseccomp
 objects = $(patsubst core/%.c,$(O)/core/%.o,$(filter-out core/init.c,$(wildcard core/*.c)))
 modules = $(wildcard lua/moonsand/*.lua lua/moonsand/*/*.lua lua/moonsand/*/*/*.lua)
 recipes = $(shell find recipes -type f)
+python = $(shell find python -name '*.py')
 pages = $(wildcard docs/*.[1-8])
 
 all: $(O)/moonsand/core.so $(O)/moonsand/moonsand
@@ -102,7 +103,7 @@ install: all
 	install -m 755 $(O)/moonsand/core.so '$(DESTDIR)$(LIBDIR)/moonsand/core.so'
 	for file in $(patsubst lua/%,%,$(modules)); do \
 	  install -p -D -m 644 "lua/$$file" "$(DESTDIR)$(LUADIR)/$$file" || exit; done
-	for file in $(recipes); do \
+	for file in $(recipes) $(python); do \
 	  install -D -m 644 "$$file" "$(DESTDIR)$(SHAREDIR)/$$file" || exit; done
 	for page in $(pages); do \
 	  install -D -m 644 "$$page" "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit; done

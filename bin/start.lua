@@ -15,12 +15,16 @@ end
 local function locate(bin)
   local top = above(bin)
   if exists(top .. "lua/moonsand/fault.lua") then
-    return {lua = top .. "lua", lib = top .. "build", recipes = top .. "recipes"}
+    return {
+      lua = top .. "lua", lib = top .. "build", recipes = top .. "recipes",
+      python = top .. "python",
+    }
   elseif exists(top .. "share/lua/5.4/moonsand/fault.lua") then
     return {
       lua = top .. "share/lua/5.4",
       lib = top .. "lib/lua/5.4",
       recipes = top .. "share/moonsand/recipes",
+      python = top .. "share/moonsand/python",
     }
   end
 end

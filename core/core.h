@@ -5,6 +5,7 @@
 #ifndef MOONSAND_CORE_H
 #define MOONSAND_CORE_H
 
+#include <stdbool.h>
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -35,6 +36,7 @@ int fail_as(lua_State *L, int err, const char *what);
 
 typedef struct Fd {
   int fd;
+  bool socket; /* writing to it when nobody reads is an error, and no signal */
 } Fd;
 
 Fd *fd_new(lua_State *L);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ Fd *fd_new(lua_State *L)
   Fd *h = lua_newuserdatauv(L, sizeof *h, 0);
 
   h->fd = -1;
+  h->socket = false;
   luaL_setmetatable(L, FD_TYPE);
   return h;
 }
@@ -286,6 +288,20 @@ static int core_temporary(lua_State *L)
   return 1;
 }
 
+/* pair() -> handle, handle | nil, message, errno: two ends of one connection, for both directions */
+static int core_pair(lua_State *L)
+{
+  Fd *one = fd_new(L);
+  Fd *other = fd_new(L);
+  int p[2];
+
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p) < 0) return fail(L, "socketpair");
+  one->fd = p[0];
+  other->fd = p[1];
+  one->socket = other->socket = true;
+  return 2;
+}
+
 /* pipe() -> reader, writer | nil, message, errno */
 static int core_pipe(lua_State *L)
 {
@@ -346,6 +362,7 @@ static const luaL_Reg fd_meta[] = {
 
 static const luaL_Reg functions[] = {
   {"open", core_open},
+  {"pair", core_pair},
   {"pipe", core_pipe},
   {"memfd", core_memfd},
   {"temporary", core_temporary},

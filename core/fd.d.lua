@@ -44,6 +44,11 @@ function core.open(path, how, mode) end
 ---@return moonsand.Fd? reader, moonsand.Fd|string writer, integer? errno
 function core.pipe() end
 
+--- Two ends of one connection, for both directions. Writing when the other end is closed is an
+--- error (EPIPE), never a signal.
+---@return moonsand.Fd?, moonsand.Fd|string other_or_message, integer? errno
+function core.pair() end
+
 --- A file in memory that holds a text, at its start.
 ---@param name string
 ---@param text? string

@@ -5,6 +5,7 @@ local fault = require "moonsand.fault"
 local find = require "moonsand.recipe.find"
 local finish = require "moonsand.recipe.finish"
 local json = require "dkjson"
+local order = require "moonsand.order"
 local parse = require "moonsand.recipe.parse"
 
 local M = {}
@@ -73,8 +74,8 @@ local function optional(value)
   if value ~= null then return value end
 end
 
---- Run a case: stores by variant, in the end a fault when there was one.
-function M.run(case)
+--- Run a case: stores by variant, in the end a fault when there was one. `python` runs Python.
+function M.run(case, python)
   local files, main = {}, case.main or "case_1.0.bb"
   for name, text in pairs(case.files or {[main] = case.text}) do
     files[root .. "/" .. name] = text:gsub("@ROOT@", root)
@@ -83,6 +84,7 @@ function M.run(case)
   local path = {}
   for i, directory in ipairs(optional(case.bbpath) or {}) do path[i] = root .. "/" .. directory end
   d:put("BBPATH", #path > 0 and table.concat(path, ":") or root)
+  if python then parse.attach(reader, d, python) end
   local config = d
   d = d:copy()
   local ok, problem = xpcall(function()
@@ -175,7 +177,7 @@ local quiet_names = {FILE = true, BBPATH = true, DEPENDS = true}
 
 --- What is wrong with the variables of a store, or nil.
 function M.check_variables(expected, d)
-  for name, each in pairs(expected) do
+  for name, each in order.sorted(expected) do -- as it was asked: an expression may set others
     local problem = check_variable(name, each, d)
     if problem then return problem end
   end
@@ -212,10 +214,7 @@ local function check_log(expected, actual)
   end
 end
 
---- What is wrong with a case, or nil.
-function M.check(case)
-  local stores, problem, config = M.run(case)
-  local expected = case.expected
+local function verdict(expected, stores, problem, config)
   if expected.error then return check_error(expected, problem) end
   if problem then return tostring(problem) end
   local log = check_log(expected.log, config.log)
@@ -225,6 +224,14 @@ function M.check(case)
     local wrong = check_store(store, stores[variant])
     if wrong then return variant .. " " .. wrong end
   end
+end
+
+--- What is wrong with a case, or nil.
+function M.check(case, python)
+  local stores, problem, config = M.run(case, python)
+  local wrong = verdict(case.expected, stores, problem, config)
+  if config.python then config.python:close() end
+  return wrong
 end
 
 return M

@@ -1,15 +1,17 @@
 -- BitBake's own answers (../shared/data beside the checkout): values, flags, tasks, errors.
 local answers = require "spec.recipe.answers"
+local core = require "moonsand.core"
+local python = require "moonsand.build.python"
 local scripts = require "spec.recipe.scripts"
 local selftest = require "spec.recipe.selftest"
 
 describe("the recipe reader and BitBake's answers", function()
   local directory = answers.directory()
 
-  local function agrees(cases, floor)
+  local function agrees(cases, floor, how)
     local failures = {}
     for _, case in ipairs(cases) do
-      local problem = answers.check(case)
+      local problem = answers.check(case, how)
       if problem then failures[#failures + 1] = case.id .. ": " .. problem end
     end
     assert.is_true(#cases >= floor, ("only %d cases"):format(#cases))
@@ -27,6 +29,16 @@ describe("the recipe reader and BitBake's answers", function()
 
   it("agree on the small files that each show one rule", function()
     from("directed.json", 112)
+  end)
+
+  it("agree on the small files that need Python", function()
+    if not directory then return pending("../shared/data is not there") end
+    if not core.stat "/usr/bin/python3" then return pending("there is no /usr/bin/python3") end
+    local cases = {}
+    for _, case in ipairs(answers.load(directory .. "/directed.json")) do
+      if case.needs_python then cases[#cases + 1] = case end
+    end
+    agrees(cases, 21, python.new(core.realpath("python")))
   end)
 
   it("agree on random configuration texts", function()

@@ -4,7 +4,7 @@ local fault = require "moonsand.fault"
 local M = {}
 
 ---@class moonsand.Interface
----@field home table       where the parts of moonsand are: {lua=, lib=, recipes=}
+---@field home table       where the parts of moonsand are: {lua=, lib=, recipes=, python=}
 ---@field out file*        results
 ---@field err file*        progress and messages
 ---@field env fun(name: string): string?

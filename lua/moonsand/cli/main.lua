@@ -144,7 +144,7 @@ end
 
 --- The whole program: never returns.
 ---@param words string[]   the command line
----@param home table       where the parts are: {lua=, lib=, recipes=} (bin/moonsand)
+---@param home table       where the parts are: {lua=, lib=, recipes=, python=} (bin/moonsand)
 function M.main(words, home)
   os.exit(M.call(words, interface.new {home = home}), true)
 end

@@ -26,7 +26,10 @@ end
 ---@param ui moonsand.Interface
 ---@return moonsand.recipe.Configuration
 function M.configure(ui)
-  local config = require "moonsand.recipe".configure {path = M.path(ui)}
+  local home = ui.home.python and core.realpath(ui.home.python)
+  local config = require "moonsand.recipe".configure {
+    path = M.path(ui), python = home and require "moonsand.build.python".new(home),
+  }
   for _, warning in ipairs(config.warnings or {}) do ui:say("moonsand: ", warning, "\n") end
   return config
 end

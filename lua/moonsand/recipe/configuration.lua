@@ -1,5 +1,6 @@
 --- The configuration: what is read before any recipe, and the recipes that it names.
 local data = require "moonsand.recipe.data"
+local event = require "moonsand.recipe.event"
 local fault = require "moonsand.fault"
 local find = require "moonsand.recipe.find"
 local finish = require "moonsand.recipe.finish"
@@ -30,6 +31,8 @@ local M = {}
 ---@field variables? table<string, string>  set before anything is read
 ---@field files? string[]                   configuration files read after conf/moonsand.conf
 ---@field disk? moonsand.recipe.Disk
+---@field python? moonsand.recipe.Python    how Python is run, where a recipe needs it
+---@field environment? table<string, string>  what BB_ORIGENV holds
 
 ---@class moonsand.recipe.Configuration
 ---@field data moonsand.recipe.Data
@@ -41,7 +44,9 @@ function Configuration:__tostring()
   return ("configuration of %s"):format(self.data:get("BBPATH"))
 end
 
-local known_options = {path = true, variables = true, files = true, disk = true}
+local known_options = {
+  path = true, variables = true, files = true, disk = true, python = true, environment = true,
+}
 
 -- LAYERDIR is replaced as text, so that a layer.conf needs no `:=`.
 local function replace_layerdir(d, directory)
@@ -124,6 +129,11 @@ function M.read(options)
   assert(type(options.path) == "table", "recipe.configure: path must be a list of directories")
   local reader = parse.reader(options.disk)
   local d = data.new()
+  if options.python then
+    parse.attach(reader, d, options.python)
+    for _, directory in ipairs(options.path) do d.python:see(directory) end
+  end
+  d.state.environment = options.environment
   d:put("BBPATH", table.concat(options.path, ":"))
   d:put("BB_CURRENT_MC", "default")
   for name, value in pairs(options.variables or {}) do
@@ -137,6 +147,8 @@ function M.read(options)
     parse.read(reader, d, found)
   end
   read_classes(reader, d)
+  event.register(d)
+  event.fire(d, "bb.event.ConfigParsed")
   return setmetatable({data = d, reader = reader, warnings = d.log, loaded = {}}, Configuration)
 end
 
@@ -145,7 +157,7 @@ local function priority_of(d, file)
   local best, priority = -1, 0
   for _, collection in ipairs(words(d:get("BBFILE_COLLECTIONS"))) do
     local pattern = d:get("BBFILE_PATTERN_" .. collection) or ""
-    local text = pattern:gsub("^%^", ""):gsub("\\(.)", "%1")
+    local text = find.unescaped(pattern)
     if text ~= "" and file:sub(1, #text) == text and #text > best then
       best, priority = #text, tonumber(d:get("BBFILE_PRIORITY_" .. collection)) or 0
     end
@@ -276,6 +288,11 @@ function Configuration:find(name)
   local order, warnings = provider.choose(self.data, usable, name)
   table.move(warnings, 1, #warnings, #self.warnings + 1, self.warnings)
   return order[1]
+end
+
+--- End what was started to read recipes. It starts again when a value needs it.
+function Configuration:close()
+  if self.data.python then self.data.python:close() end
 end
 
 --- Every name that a recipe provides, sorted.

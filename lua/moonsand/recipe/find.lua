@@ -53,6 +53,13 @@ function M.split(text)
   return list
 end
 
+--- The text that a pattern of BBFILE_PATTERN begins with: no `^`, no backslashes.
+---@param pattern string
+---@return string
+function M.unescaped(pattern)
+  return (pattern:gsub("^%^", ""):gsub("\\(.)", "%1"))
+end
+
 --- The first file of that name along a list of directories. `tried` gets every name looked at.
 ---@param disk moonsand.recipe.Disk
 ---@param directories string[]

@@ -1,7 +1,10 @@
 --- Statements -> datastore: what each statement does, in the order of the file.
+local bridge = require "moonsand.recipe.bridge"
 local class = require "moonsand.recipe.class"
+local event = require "moonsand.recipe.event"
 local fault = require "moonsand.fault"
 local find = require "moonsand.recipe.find"
+local fragment = require "moonsand.recipe.fragment"
 local scan = require "moonsand.recipe.scan"
 local task = require "moonsand.recipe.task"
 
@@ -21,6 +24,18 @@ local scanned = {}
 ---@return moonsand.recipe.Reader
 function M.reader(disk)
   return {disk = disk or find.disk, depth = 0, statements = {}}
+end
+
+--- Let a store and all above it run Python.
+---@param reader moonsand.recipe.Reader
+---@param d moonsand.recipe.Data
+---@param python moonsand.recipe.Python
+function M.attach(reader, d, python)
+  d.python = bridge.new(python)
+  d.python.handlers = event.of
+  d.python.inherit = function(store, names, statement)
+    M.inherit(reader, store, names, statement, true)
+  end
 end
 
 local function statements_of(reader, path)
@@ -157,6 +172,7 @@ function handlers.def(_, d, statement)
   d:put(name, statement.text, statement)
   d:set_flag(name, "filename", statement.file, false)
   d:set_flag(name, "lineno", statement.line - 1, false)
+  if d.python then d.python:define(d, statement) end
 end
 
 local function read_included(reader, d, path, statement)
@@ -274,23 +290,18 @@ function handlers.deltask(_, d, statement)
   task.delete(d, statement)
 end
 
-local function refuse_unknown(statement, what, hint)
-  fault.throw("recipe", what, {where = place(statement), reason = "unsupported", hint = hint})
+function handlers.addhandler(_, d, statement)
+  event.add(d, statement)
 end
 
-function handlers.addhandler(_, _, statement)
-  refuse_unknown(statement, ("addhandler %s: event handlers are Python"):format(statement.text),
-    "moonsand has no event handlers yet: an anonymous lua function runs when the recipe is read")
+function handlers.addpylib(_, d, statement)
+  if not d.python then return end
+  local directory, name = d:expand(statement.text):match("^(%S+)%s+(%S+)")
+  if name then d.python:library(directory, name) end
 end
 
--- Only adds to what Python finds; whatever uses Python is refused where it does.
-function handlers.addpylib() end
-
--- addfragments PREFIX VARIABLE ...: nothing to do while the variable names none.
-function handlers.addfragments(_, d, statement)
-  local variable = statement.text:match("^%S+%s+(%S+)")
-  if not (d:get(variable) or ""):find("%S") then return end
-  refuse_unknown(statement, "addfragments is not there yet", "include the files of the fragments")
+function handlers.addfragments(reader, d, statement)
+  fragment.add(reader, d, statement, M.read)
 end
 
 -- How deep files may include each other.

@@ -1,13 +1,13 @@
 --- Python inside metadata. The commonest pure expressions are evaluated here, without Python:
 -- strings, numbers, conditions, slices, `d.getVar`, `bb.utils.contains` and its kin. What is beyond
--- them is refused, never guessed.
+-- them goes to the helper (bridge.lua), or is refused where there is none; it is never guessed.
 local fault = require "moonsand.fault"
 local lpeg = require "lpeg"
 local lua = require "moonsand.recipe.lua"
 
 local M = {}
 
-M.hint = "moonsand has no Python yet: write it as ${=lua expression}, or a lua function"
+M.hint = "nothing runs Python here: write it as ${=lua expression}, or a lua function"
 
 -- Python's None; true and false are Lua's, text and integers too, a list is a table with `n`.
 local none = setmetatable({}, {__tostring = function() return "None" end})
@@ -518,6 +518,17 @@ local function refuse(d, code, name_of, problem)
     where = where, hint = M.hint, reason = "python"})
 end
 
+-- Beyond what is evaluated here: the helper's business, when there is one.
+local function helped(d, code, name_of, seen)
+  if not d.python then refuse(d, code, name_of) end
+  if seen then
+    for _, each in ipairs(d.python:references(d, code)) do
+      if each:sub(1, 1) == "v" then seen[each:sub(2)] = true end
+    end
+  end
+  return d.python:expression(d, code, name_of)
+end
+
 --- Evaluate the code of one `${@...}`.
 ---@param d moonsand.recipe.Data
 ---@param code string
@@ -526,12 +537,12 @@ end
 ---@return string
 function M.expression(d, code, name_of, seen)
   local tree = tree_of(code)
-  if not tree then refuse(d, code, name_of) end
+  if not tree then return helped(d, code, name_of, seen) end
   local ok, value = pcall(function()
     return printed(evaluate({d = d, seen = seen or {}}, tree))
   end)
   if ok then return value end
-  if value == beyond then refuse(d, code, name_of) end
+  if value == beyond then return helped(d, code, name_of, seen) end
   if getmetatable(value) == raised then refuse(d, code, name_of, value.message) end
   error(value, 0)
 end

@@ -1,0 +1,53 @@
+--- Python for the recipe reader: the helper (python/helper.py) in a sandbox. It has no network,
+--- sees the host's programs and the metadata, and changes nothing: what it writes vanishes.
+local core = require "moonsand.core"
+local fault = require "moonsand.fault"
+local sandbox = require "moonsand.sandbox"
+
+local M = {}
+
+local interpreter = "/usr/bin/python3"
+
+-- One mount for each directory, the outer ones first.
+local function mounts(directories)
+  local binds, overlays, seen = {}, {}, {}
+  for _, each in ipairs(directories) do
+    local stat = not seen[each.path] and core.stat(each.path, "follow")
+    seen[each.path] = true
+    if stat and stat.type == "directory" then
+      if each.scratch then
+        overlays[#overlays + 1] = {target = each.path, lower = {each.path}, order = #each.path}
+      else
+        binds[#binds + 1] = {source = each.path, target = each.path, order = #each.path}
+      end
+    end
+  end
+  return binds, overlays
+end
+
+--- How recipes run Python.
+---@param home string   the directory of helper.py
+---@return moonsand.recipe.Python
+function M.new(home)
+  local python = {}
+
+  function python.start(stream, directories)
+    if not core.stat(interpreter, "follow") then
+      fault.throw("host", "there is no " .. interpreter, {hint = "apt install python3"})
+    end
+    local seen = {{path = home}}
+    table.move(directories, 1, #directories, 2, seen)
+    local binds, overlays = mounts(seen)
+    local running, failure = sandbox.new {
+      command = {interpreter, "-I", "-S", "-B", home .. "/helper.py"}, name = "python",
+      stdin = stream, stdout = stream, stderr = "inherit", session = false,
+      binds = binds, overlays = overlays, env = {LC_ALL = "C.UTF-8"}, cwd = "/",
+    }:start()
+    if running then return running end
+    fault.throw("sandbox", failure.message or tostring(failure))
+  end
+
+  return python
+end
+
+return M

@@ -1,0 +1,84 @@
+"""Tasks, as far as they are shaped while a recipe is read."""
+import bb
+
+
+class FuncFailed(Exception):
+    """A function failed."""
+
+
+class TaskBase(bb.event.Event):
+    """Events of tasks: nobody fires them while recipes are read."""
+
+
+class TaskStarted(TaskBase):
+    pass
+
+
+class TaskSucceeded(TaskBase):
+    pass
+
+
+class TaskFailed(TaskBase):
+    pass
+
+
+class TaskFailedSilent(TaskFailed):
+    pass
+
+
+class TaskInvalid(TaskBase):
+    pass
+
+
+def addtask(task, before, after, d):
+    d._act("addtask", task, before, after)
+
+
+def deltask(task, d):
+    d._act("deltask", task)
+
+
+def listtasks(d):
+    return d._ask("tasks")
+
+
+def exec_func(func, d, dirs=None):
+    """Run a python function of a store."""
+    from moonsand import run
+    text = d.getVar(func, False)
+    if not text:
+        raise FuncFailed("the function '%s' is not there" % func)
+    if not d.getVarFlag(func, "python", False):
+        raise FuncFailed("'%s' is a shell function: only tasks can run it" % func)
+    run._function(func.replace("-", "_"), d.getVarFlag(func, "filename", False) or "<%s>" % func,
+                  int(d.getVarFlag(func, "lineno", False) or 1), text, "d")(d)
+
+
+def _closure(task, d, below):
+    """Tasks that a task needs, itself last."""
+    seen = []
+
+    def visit(name):
+        if name in seen:
+            return
+        for each in d.getVarFlag(name, "deps", False) or []:
+            visit(each)
+        seen.append(name)
+
+    visit(task)
+    return seen
+
+
+def preceedtask(task, with_recrdeptasks, d):
+    """The task and all that it needs in its recipe."""
+    names = set(_closure(task, d, None))
+    if with_recrdeptasks:
+        names.update((d.getVarFlag(task, "recrdeptask") or "").split())
+    return names
+
+
+def tasksbetween(task_start, task_end, d):
+    """Tasks on the ways from one task to another."""
+    after = [name for name in _closure(task_end, d, None)
+             if task_start in _closure(name, d, None)]
+    return after

@@ -1,0 +1,306 @@
+"""The datastore as metadata sees it: a proxy of moonsand's.
+
+Reads are remembered until something is written, here or on the other side; writes need no answer,
+so they leave with the next read. What a write is refused for is told by the next request.
+"""
+import builtins
+import collections
+import struct
+import sys
+
+from moonsand import channel
+
+_head = struct.Struct("<ccI")
+_place = struct.Struct("<I")
+
+_remembered = []  # dictionaries that hold something
+_recent = collections.OrderedDict()  # stores of the other side: number -> proxy
+_missed = []  # what had to be asked for, since the request began
+
+
+class ExpansionError(Exception):
+    """A variable cannot be expanded."""
+
+    def __init__(self, message, number=None):
+        super().__init__(message)
+        self.msg = message
+        self.moonsand_refusal = number
+
+    def __str__(self):
+        return self.msg
+
+
+def forget():
+    """Something was written: what was read may differ now."""
+    for each in _remembered:
+        each.clear()
+    _remembered.clear()
+
+
+def begin():
+    """A request begins: what was missed before is none of its business."""
+    missed = _missed[:]
+    _missed.clear()
+    return missed
+
+
+def missed():
+    return _missed
+
+
+class VariableHistory:
+    """Where variables were set."""
+
+    def __init__(self, d):
+        self._d = d
+
+    def variable(self, name):
+        lines = self._d._ask("history", name)
+        return [dict(zip(("op", "file", "line", "detail", "flag"), line.split("\0")))
+                for line in lines]
+
+    def get_variable_files(self, name):
+        return [each["file"] for each in self.variable(name) if each.get("file")]
+
+    def get_variable_lines(self, name, filename):
+        return [int(each["line"]) for each in self.variable(name)
+                if each.get("file") == filename and each.get("line")]
+
+
+class DataSmart:
+    """One store."""
+
+    def __init__(self, number, own=False):
+        self.moonsand_store = number
+        self._number = struct.pack("<I", number)
+        self._values = {}
+        self._others = {}
+        self._own = own
+
+    def __del__(self):
+        if self._own:
+            try:
+                channel.post(b"f" + self._number)
+            except Exception:  # the interpreter is about to leave
+                pass
+
+    # Reading
+
+    def _get(self, memory, key, kind, name, flag=b""):
+        if not memory:
+            _remembered.append(memory)
+        data = name.encode("utf-8", "surrogateescape")
+        value = channel.ask(b"g" + kind + self._number + struct.pack("<I", len(data)) + data + flag)
+        _missed.append(kind + data + (b"\0" + flag if flag else b""))
+        if type(value) is not list:
+            memory[key] = value
+        return value
+
+    def getVar(self, var, expand=True, noweakdefault=False, parsing=False, retparser=False):
+        if expand and not noweakdefault:
+            try:
+                return self._values[var]
+            except KeyError:
+                return self._get(self._values, var, b"v", var)
+        if var in special:
+            return special[var](self)
+        kind = (b"p" if noweakdefault else b"r")
+        key = kind, var
+        if key in self._others:
+            return self._others[key]
+        value = self._get(self._others, key, kind, var)
+        if expand and value is not None:
+            return self.expand(value, var)
+        return value
+
+    def getVarFlag(self, var, flag, expand=True, noweakdefault=False, parsing=False,
+                   retparser=False):
+        if flag == "_content":
+            return self.getVar(var, expand, noweakdefault)
+        kind = b"e" if expand else b"u"
+        key = kind, var, flag
+        if key in self._others:
+            return self._others[key]
+        return self._get(self._others, key, kind, var, flag.encode("utf-8", "surrogateescape"))
+
+    def getVarFlags(self, var, expand=False, internalflags=False):
+        flags = self._ask("flags", var)
+        if not flags:
+            return None
+        names = set(expand or ()) if not isinstance(expand, bool) else ()
+        return {flag: self.getVarFlag(var, flag, expand is True or flag in names)
+                for flag in flags}
+
+    def expand(self, s, varname=None):
+        if not isinstance(s, str) or "${" not in s:
+            return s
+        return self._ask("expand", s, varname)
+
+    def expandWithRefs(self, s, varname):
+        raise NotImplementedError("expandWithRefs is not there while a recipe is read")
+
+    def keys(self):
+        return self._ask("names")
+
+    def __iter__(self):
+        return iter(self.keys())
+
+    def __len__(self):
+        return len(self.keys())
+
+    def __contains__(self, name):
+        return name in self.keys()
+
+    def __getitem__(self, name):
+        value = self.getVar(name, False)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __setitem__(self, name, value):
+        self.setVar(name, value)
+
+    def __delitem__(self, name):
+        self.delVar(name)
+
+    @property
+    def varhistory(self):
+        return VariableHistory(self)
+
+    # Writing
+
+    def _write(self, verb, name, value=None, more=None):
+        forget()
+        frame = sys._getframe(2)
+        channel.post(b"w" + verb + self._number + channel.text(name) + channel.encode(value) +
+                     channel.encode(more) + channel.text(frame.f_code.co_filename) +
+                     _place.pack(frame.f_lineno))
+
+    def setVar(self, var, value, parsing=False, **loginfo):
+        self._write(b"p" if parsing else b"s", var, value)
+
+    def appendVar(self, var, value, **loginfo):
+        self._write(b"a", var, value)
+
+    def prependVar(self, var, value, **loginfo):
+        self._write(b"q", var, value)
+
+    def delVar(self, var, **loginfo):
+        self._write(b"d", var)
+
+    def renameVar(self, key, newkey, **loginfo):
+        self._write(b"r", key, newkey)
+
+    def setVarFlag(self, var, flag, value, **loginfo):
+        self._write(b"f", var, value, flag)
+
+    def delVarFlag(self, var, flag, **loginfo):
+        self._write(b"g", var, None, flag)
+
+    def appendVarFlag(self, var, flag, value, **loginfo):
+        old = self.getVarFlag(var, flag, False) or ""
+        self._write(b"f", var, old + value, flag)
+
+    def prependVarFlag(self, var, flag, value, **loginfo):
+        old = self.getVarFlag(var, flag, False) or ""
+        self._write(b"f", var, value + old, flag)
+
+    def setVarFlags(self, var, flags, **loginfo):
+        for flag, value in flags.items():
+            if not flag.startswith("_"):
+                self._write(b"f", var, value, flag)
+
+    def delVarFlags(self, var, **loginfo):
+        for flag in self._ask("flags", var):
+            self._write(b"g", var, None, flag)
+
+    def setVarFilter(self, var, filter):
+        self._write(b"v", var, filter or None)
+
+    def inheritFromOS(self, savedenv, permitted):
+        for name in savedenv.keys():
+            if name in permitted:
+                self.setVar(name, savedenv.getVar(name, False))
+
+    # The rest
+
+    def _ask(self, verb, *args):
+        return channel.ask(b"q" + self._number + channel.text(verb) +
+                           channel.encode(len(args)) + b"".join(map(channel.encode, args)))
+
+    def _act(self, verb, *args):
+        """Something that changes the store."""
+        forget()
+        return self._ask(verb, *args)
+
+    def createCopy(self):
+        return self._ask("copy")
+
+    def expandVarref(self, variable, parents=False):
+        self.setVar(variable, self.getVar(variable))
+
+    def enableTracking(self):
+        pass
+
+    def disableTracking(self):
+        pass
+
+
+def _classes(d):
+    return d._ask("classes")
+
+
+def _tasks(d):
+    return d._ask("tasks") or None
+
+
+def _environment(d):
+    return d._ask("environment")
+
+
+# What BitBake keeps in variables, and moonsand does not.
+special = {
+    "__inherit_cache": _classes, "__BBTASKS": _tasks, "BB_ORIGENV": _environment,
+}
+
+
+def store(number):
+    """The proxy of a store; the other side keeps those that it numbers itself."""
+    own = bool(number & 1)
+    if own:
+        return DataSmart(number, True)
+    found = _recent.get(number)
+    if found is None:
+        found = _recent[number] = DataSmart(number)
+        if len(_recent) > 64:
+            _recent.popitem(last=False)
+    return found
+
+
+channel.on_store(store)
+
+_builtin = {name for name in dir(builtins) if not name.startswith("_")} | {"oe"}
+
+
+class Names(dict):
+    """Local names of an expression: `d`, and every variable that no other name hides."""
+
+    def __init__(self, d, known):
+        super().__init__(d=d)
+        self.metadata = d
+        self.known = known
+
+    def __missing__(self, name):
+        if name in _builtin or name in self.known:
+            raise KeyError(name)
+        value = self.metadata.getVar(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+
+def create_datastore():
+    return channel.ask(b"q" + struct.pack("<I", 0) + channel.text("new") + channel.encode(0))
+
+
+init = create_datastore

@@ -1,0 +1,1 @@
+"""The helper's own side: frames, and what is run on request."""

@@ -1,0 +1,277 @@
+-- Python in metadata, run by the helper in its sandbox.
+local answers = require "spec.recipe.answers"
+local core = require "moonsand.core"
+local fault = require "moonsand.fault"
+local host = require "spec.support.host"
+local python = require "moonsand.build.python"
+
+describe("Python in recipes", function()
+  if not core.stat("/usr/bin/python3") then
+    it("is run by /usr/bin/python3", function() pending("there is no /usr/bin/python3") end)
+    return
+  end
+
+  local opened = {}
+
+  after_each(function()
+    for _, config in ipairs(opened) do config.python:close() end
+    opened = {}
+  end)
+
+  local function read(text, how)
+    local files = type(text) == "table" and text or {["a_1.bb"] = text}
+    local stores, problem, config = answers.run({files = files, main = "a_1.bb"},
+      how or python.new(core.realpath("python")))
+    opened[#opened + 1] = config
+    if problem then return nil, problem, config end
+    return stores[""], nil, config
+  end
+
+  local function value(code, more)
+    local d = assert(read((more or "") .. '\nA = "${@' .. code .. '}"\n'))
+    return d:get("A")
+  end
+
+  it("sees variables by name and the functions of def", function()
+    local d = assert(read [[
+def twice(d, name):
+    return d.getVar(name) * 2
+
+B = "x${C}"
+C = "y"
+A = "${@twice(d, 'B')} ${@'%s!' % B} ${@[n for n in (d.getVar('C'),)][0]}"
+]])
+    assert.are.equal("xyxy xy! y", d:get("A"))
+  end)
+
+  it("changes the store from anonymous functions, and the history names the line", function()
+    local d = assert(read [[
+A = "1"
+A:append = " kept"
+F[depends] = "a:do_b"
+python () {
+    d.setVar("B", d.getVar("A"))
+    d.appendVar("B", " 2")
+    d.prependVar("B", "0 ")
+    d.setVarFlag("B", "doc", "text")
+    d.appendVarFlag("F", "depends", " c:do_d")
+    d.delVar("A")
+    d.renameVar("B", "C")
+}
+python () {
+    d.setVar("D", d.getVar("C") + str(d.getVar("A")) + str(d.getVarFlags("F")))
+}
+]])
+    assert.are.equal("0 1 kept 2", d:get("C"))
+    assert.are.equal("0 1 kept 2None{'depends': 'a:do_b c:do_d'}", d:get("D"))
+    local where = d:where("D")
+    assert.are.equal("/ROOT/a_1.bb", where[#where].file)
+    assert.are.equal(14, where[#where].line)
+  end)
+
+  it("works on copies that leave the original alone", function()
+    local d = assert(read [[
+A = "1 ${B}"
+B = "2"
+python () {
+    copy = d.createCopy()
+    copy.setVar("B", "3")
+    d.setVar("C", copy.getVar("A"))
+    for n in range(200):
+        bb.data.createCopy(copy).setVar("B", str(n))
+    d.setVar("D", copy.expand("${B}"))
+}
+]])
+    assert.are.equal("1 3", d:get("C"))
+    assert.are.equal("3", d:get("D"))
+    assert.are.equal("1 2", d:get("A"))
+  end)
+
+  it("knows classes, tasks and keys", function()
+    local d = assert(read {["a_1.bb"] = [[
+inherit k
+do_x() {
+    :
+}
+addtask x
+python () {
+    d.setVar("A", "%s %s" % (bb.data.inherits_class("k", d), bb.data.inherits_class("l", d)))
+    bb.build.addtask("do_y", None, "do_x", d)
+    d.setVar("B", "do_x" in d.keys())
+    d.setVar("C", " ".join(d.getVar("__BBTASKS", False)))
+}
+]], ["classes/k.bbclass"] = "K = \"1\"\n"})
+    assert.are.equal("True False", d:get("A"))
+    assert.are.equal("do_x do_y", d:get("C"))
+    assert.are.same({"do_x"}, d:raw_flag("do_y", "deps"))
+  end)
+
+  it("asks for nothing twice and is never told an old value", function()
+    assert.are.equal("1 2 3", value("f(d)", [[
+B = "1"
+C = "${B}"
+def f(d):
+    one = d.getVar("C")
+    d.setVar("B", "2")
+    two = d.getVar("C")
+    d.setVar("C", "3")
+    return " ".join((one, two, d.getVar("C")))
+]]))
+    local d = assert(read 'B = "1"\nA = "${@\'%s\' % d.getVar(\'B\')}"\n')
+    for n = 1, 5 do
+      d:set("B", tostring(n))
+      assert.are.equal(tostring(n), d:get("A"))
+    end
+  end)
+
+  it("sees the functions of its own recipe only", function()
+    local how = python.new(core.realpath("python"))
+    local one, _, config = read({["a_1.bb"] = 'def f():\n    return "one"\nA = "${@f()}"\n'}, how)
+    local two = config:copy()
+    two:put("A", "${@f()}")
+    assert.are.equal("one", one:get("A"))
+    local ok, problem = pcall(two.get, two, "A")
+    assert.is_false(ok)
+    assert.is_truthy(problem.message:find("name 'f' is not defined", 1, true))
+    one:set("B", "${@f()}")
+    assert.are.equal("one", one:get("B"))
+  end)
+
+  it("nests: an expression may need variables that need Python", function()
+    local d = assert(read [[
+A = "${@'%s' % d.getVar('B')}"
+B = "${@'%s' % d.getVar('C')}"
+C = "${@'%s' % 'c'}"
+L = "${@'%s' % d.getVar('L2')}"
+L2 = "${@'%s' % d.getVar('L')}"
+]])
+    assert.are.equal("c", d:get("A"))
+    local ok, problem = pcall(d.get, d, "L")
+    assert.is_false(ok)
+    assert.is_truthy(problem.message:find("refers to itself", 1, true))
+    assert.are.equal("c", d:get("A"))
+  end)
+
+  it("skips recipes, fails with bb.fatal, warns with bb.warn", function()
+    local d, _, config = read [[
+python () {
+    bb.warn("careful")
+    raise bb.parse.SkipRecipe("old")
+}
+]]
+    assert.are.equal("old", d.state.skipped)
+    assert.are.same({"careful"}, config.log)
+    local _, problem = read 'python () {\n    bb.fatal("no ", "way")\n}\n'
+    assert.are.equal("no way", problem.message)
+    assert.are.equal("/ROOT/a_1.bb:2", problem.where)
+  end)
+
+  it("fails at the line of the metadata", function()
+    local _, problem = read [[
+A = "1"
+
+def f():
+    x = 1
+    return x / 0
+
+python () {
+    f()
+}
+]]
+    assert.are.equal("/ROOT/a_1.bb:5", problem.where)
+    assert.is_truthy(problem.message:find("ZeroDivisionError: division by zero", 1, true))
+    assert.are.same({"/ROOT/a_1.bb:8", "/ROOT/a_1.bb:5"}, problem.trace)
+    _, problem = read 'A = "1"\npython () {\n    if:\n}\n'
+    assert.are.equal("/ROOT/a_1.bb:3", problem.where)
+    local store = assert(read '\nA = "${@\'%d\' % B}"\nB = "x"\n')
+    local ok
+    ok, problem = pcall(store.get, store, "A")
+    assert.is_false(ok)
+    assert.are.equal("/ROOT/a_1.bb:2", problem.where)
+  end)
+
+  it("lets event handlers see what they ask for", function()
+    local d = assert(read [[
+addhandler h
+h[eventmask] = "bb.event.RecipePreFinalise bb.event.RecipeParsed"
+python h() {
+    d.setVar("A", (d.getVar("A") or "") + bb.event.getName(e) + " " + str(d.getVar("B")) + ";")
+}
+python () {
+    d.setVar("B", "1")
+}
+]])
+    assert.are.equal("RecipePreFinalise None;RecipeParsed 1;", d:get("A"))
+  end)
+
+  it("passes values through filters last", function()
+    local d = assert(read [[
+A = "a b"
+A:append = " c"
+A:remove = "b"
+python () {
+    d.setVarFilter("A", "suffix(val, '-native')")
+}
+]])
+    assert.are.equal("a-native c-native", d:get("A"))
+    assert.are.equal("a b c", d:raw("A"))
+  end)
+
+  it("cannot change files or reach the network, and sees no other file of the host", function()
+    local scratch <close> = host.scratch()
+    local outside = scratch:file("outside", "x")
+    local d = assert(read(([[
+def attempt(f):
+    try:
+        return str(f())
+    except OSError as e:
+        return "no"
+
+A = "${@attempt(lambda: open('%s').read())}"
+B = "${@attempt(lambda: open('/usr/moonsand-spec', 'w'))}"
+C = "${@attempt(lambda: __import__('socket').create_connection(('127.0.0.1', 1), 1))}"
+]]):format(outside)))
+    assert.are.equal("no no no", d:expand("${A} ${B} ${C}"))
+  end)
+
+  it("that ends in the middle is a fault, and the next question starts it again", function()
+    local d = assert(read 'A = "${@os._exit(1)}"\nB = "${@\'%s\' % 1}"\n')
+    for _ = 1, 3 do
+      local ok, problem = pcall(d.get, d, "A")
+      assert.is_false(ok)
+      assert.are.equal("helper", problem.reason)
+      assert.is_truthy(problem.message:find("ended", 1, true))
+      assert.is_truthy(problem.hint)
+      d:set("B", "${@'%s' % 1}")
+      assert.are.equal("1", d:get("B"))
+    end
+  end)
+
+  it("that is killed between two questions is a fault, never a wrong value", function()
+    local d, _, config = read 'A = "${@\'%s\' % B}"\n'
+    local helper, faults = config.python.helper, 0
+    for n = 1, 6 do
+      d:set("B", tostring(n))
+      local ok, got = pcall(d.get, d, "A")
+      if ok then
+        assert.are.equal(tostring(n), got)
+        helper.process:kill("KILL")
+        host.eventually(function() return helper.process.process:wait() end)
+      else
+        assert.are.equal("helper", got.reason)
+        assert.are.equal("/ROOT/a_1.bb:1", got.where)
+        faults = faults + 1
+      end
+    end
+    assert.are.equal(3, faults)
+  end)
+
+  it("is a fault with the line of the recipe where there is none", function()
+    local _, problem = read('\npython () {\n    pass\n}\n', {start = function()
+      fault.throw("host", "there is no /usr/bin/python3", {hint = "apt install python3"})
+    end})
+    assert.are.equal("/ROOT/a_1.bb:2", problem.where)
+    assert.is_truthy(problem.message:find("there is no /usr/bin/python3", 1, true))
+    assert.are.equal("apt install python3", problem.hint)
+  end)
+end)
