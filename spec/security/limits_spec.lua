@@ -368,4 +368,23 @@ describe("a limited sandbox", function()
     box:close()
     assert.are.same({}, groups_of(core.getpid()))
   end)
+
+  for what, script in pairs {
+    ["forks without a pause"] = "while :; do (:) | (:); done & while :; do /bin/true; done",
+    ["executes without a pause"] = [[exec perl -e 'exec $^X, "-e", $ENV{P}']],
+    ["holds a parent in vfork, a stopped process, and one that waits for a file"] =
+      "sh -c 'kill -STOP $$' & mkfifo /tmp/f; cat /tmp/f & perl -e 'syscall(58) or sleep 1000'",
+  } do
+    it("is frozen, each time, and goes on when it " .. what, function()
+      if not able "pids" then return end
+      local running <close> = sandbox.new({script = "echo up; " .. script, limits = {pids = 100},
+        env = {P = 'exec $^X, "-e", $ENV{P}'}}):start()
+      repeat running:step({}) until running.streams.kept.stdout:text() ~= ""
+      core.poll({}, 0.1)
+      for _ = 1, 50 do
+        assert(running:stop())
+        assert(running:continue())
+      end
+    end)
+  end
 end)

@@ -204,10 +204,15 @@ end
 ---@field children? string[]   v2: and take these processes with it
 
 local function uncontrolled(dir, name, there, world)
+  local fix = ("as root, let the groups above it pass the controller on:"
+    .. " echo +%s >.../cgroup.subtree_control"):format(name)
+  if world.systemd then
+    fix = ("%s; a user's systemd has '%s' to give only when a file in"
+      .. " /etc/systemd/system/user@.service.d says [Service] Delegate=cpu io memory pids")
+      :format(delegate(world), name)
+  end
   return why(("the group %s has no controller '%s' (it has: %s)"):format(dir, name,
-    sorted_words(there)), world.systemd and delegate(world)
-    or "as root, let the groups above it pass the controller on: echo +" .. name
-    .. " >.../cgroup.subtree_control", dir)
+    sorted_words(there)), fix, dir)
 end
 
 --- A group below a threaded one holds threads, no processes.

@@ -1,0 +1,223 @@
+-- Limits where the caller's own group is not like this one's: in groups of other kinds, in a
+-- container, among others. The groups are made in the hierarchy of this host.
+local cgroup = require "moonsand.sandbox.cgroup"
+local core = require "moonsand.core"
+local host = require "spec.support.host"
+local sandbox = require "moonsand.sandbox"
+local sweep = require "moonsand.sandbox.sweep"
+
+local read = host.read
+
+--- The caller's place in the version 2 tree, if groups can be made there.
+local function tree()
+  local v2 = cgroup.host(cgroup.world()).v2
+  local dir = v2 and v2.dir
+  if dir and sweep.is_leaf(dir:match("[^/]*$")) then dir = dir:match("^(.*)/") end
+  if not dir or not core.mkdir(dir .. "/moonsand-spec-probe") then return nil end
+  core.rmdir(dir .. "/moonsand-spec-probe")
+  return dir
+end
+
+--- Is there a version 2 tree with these controllers for groups of ours? Pending where not.
+local function controlled(...)
+  sandbox.new({script = "true", limits = {memory = "1G", pids = 100}}):run() -- enters its leaf
+  local dir = tree()
+  local given = dir and read(dir .. "/cgroup.subtree_control") or ""
+  for _, name in ipairs {...} do
+    if not (" " .. given:gsub("\n", " ")):find(" " .. name .. " ", 1, true) then
+      pending(("no version 2 groups with the controller '%s' can be made here"):format(name))
+      return nil
+    end
+  end
+  return dir
+end
+
+--- A group of the spec's own: `local group <close> = made(dir, "name")`.
+local function made(dir, name)
+  local path = ("%s/moonsand-spec-%d-%s"):format(dir, core.getpid(), name)
+  assert(core.mkdir(path))
+  return setmetatable({path = path}, {
+    __close = function()
+      assert.is_true(host.eventually(function() return (sweep.remove(path)) end), path)
+    end,
+  })
+end
+
+local LUA = "exec lua5.4 -e \"$TEXT\""
+
+--- Run Lua text in a group: what it writes, and how it ended. `before` are commands of the shell
+--- that is in the group before.
+local function inside(group, text, before)
+  local reader <close>, writer = core.pipe()
+  local process <close> = host.start({"sh", "-c",
+    "echo $$ >$GROUP/cgroup.procs || exit\n" .. (before or "") .. "\n" .. LUA},
+    {[0] = 0, [1] = writer, [2] = 2}, {TEXT = "sandbox = require 'moonsand.sandbox';"
+      .. "core = require 'moonsand.core';" .. text, GROUP = group.path})
+  writer:close()
+  local out = host.drain(reader)
+  core.poll {{fd = process}}
+  return out, process:wait()
+end
+
+local LIMITED = [[
+  local r = sandbox.new {script = 'true', limits = {memory = '64M', pids = 9}}:run()
+  io.write(r.outcome, ': ', r.message or '', ' / ', r.hint or '')
+]]
+
+describe("a caller in a version 2 group of its own", function()
+  it("makes groups beside the leaf that it moves into, and leaves nothing but that", function()
+    local dir = controlled("memory", "pids")
+    if not dir then return end
+    local group <close> = made(dir, "alone")
+    assert.are.equal("exit:  / ", (inside(group, LIMITED)))
+    local left = {}
+    for _, name in ipairs(core.readdir(group.path)) do
+      if name:find("^moonsand") then left[#left + 1] = name end
+    end
+    assert.are.equal(1, #left)
+    assert.is_true(sweep.is_leaf(left[1]))
+  end)
+
+  it("takes its own children with it, such as sandboxes without limits", function()
+    local dir = controlled("memory", "pids")
+    if not dir then return end
+    local group <close> = made(dir, "children")
+    assert.are.equal("exit:  / 7", (inside(group, [[
+      local pipe, writer = core.pipe()
+      local first = sandbox.new {script = 'read x; exit $x', stdin = pipe}:start()
+    ]] .. LIMITED .. [[
+      writer:write '7\n'
+      io.write(first:wait().exit_code)
+    ]])))
+  end)
+
+  it("is refused while others are in it, who are named", function()
+    local dir = controlled("memory", "pids")
+    if not dir then return end
+    local group <close> = made(dir, "crowd")
+    local other <close> = host.start({"sh", "-c", "echo $$ >$GROUP/cgroup.procs; exec sleep 100"},
+      nil, {GROUP = group.path})
+    assert.is_true(host.eventually(function()
+      return read(group.path .. "/cgroup.procs") == other:pid() .. "\n"
+    end))
+    local out = inside(group, LIMITED)
+    assert.matches("^setup_failed: .*holds other processes, %d+ %(sleep%): while it does", out)
+    assert.matches("best_effort", out)
+  end)
+
+  it("without the controller says which it has", function()
+    local dir = controlled("memory", "pids")
+    if not dir then return end
+    local outer <close> = made(dir, "outer")
+    local group <close> = made(outer.path, "inner")
+    assert.matches("^setup_failed: .*inner has no controller 'memory' %(it has: none%)",
+      (inside(group, LIMITED)))
+  end)
+
+  it("hears of a kill by the bound of a group above as out of memory, of no limit of its own",
+    function()
+      local dir = controlled("memory")
+      if not dir then return end
+      local group <close> = made(dir, "small")
+      local file <close> = assert(core.open(group.path .. "/memory.max", "w"))
+      assert(file:write(tostring(96 << 20)))
+      if core.stat(group.path .. "/memory.swap.max") then
+        local swap <close> = assert(core.open(group.path .. "/memory.swap.max", "w"))
+        assert(swap:write("0"))
+      end
+      assert.are.equal("oom 0", (inside(group, [[
+        local r = sandbox.new {command = {'perl', '-e', 'my $x = q(a) x (400 << 20)'},
+          limits = {memory = '1G'}}:run()
+        io.write(r.outcome, ' ', #r.limits_hit)
+      ]])))
+    end)
+
+  it("finds its place in a namespace of groups, as a container has one", function()
+    local dir = controlled("memory", "pids")
+    if not dir then return end
+    if not host.is_root() then return pending "only root mounts a container's groups" end
+    local group <close> = made(dir, "container")
+    local out = inside(group, LIMITED, [[
+      [ "$IN" ] || exec env IN=1 unshare -C -m --propagation private sh -c '
+        umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup &&]] .. " "
+      .. LUA .. "'")
+    assert.are.equal("exit:  / ", out)
+  end)
+end)
+
+describe("groups that are mounted read-only, as a container has them", function()
+  it("are a failure that says so, and what to do", function()
+    local kind = cgroup.host(cgroup.world()).kind
+    if kind == "none" then return pending "no groups are mounted here" end
+    local out = host.lua(([[
+      local host, core = require "spec.support.host", require "moonsand.core"
+      local reader, writer = core.pipe()
+      local process <close> = host.start({"unshare", %s, "--propagation", "private", "sh", "-c",
+        "grep ' - cgroup2* ' /proc/self/mountinfo | cut -d' ' -f5 | while read -r dir; do"
+        .. " mount -o remount,bind,ro \"$dir\" || exit; done; exec lua5.4 -e \"$TEXT\""},
+        {[0] = 0, [1] = writer, [2] = 2}, {TEXT = "sandbox = require 'moonsand.sandbox' %s"})
+      writer:close()
+      io.write(host.drain(reader))
+      core.poll {{fd = process}}
+    ]]):format(host.is_root() and '"-m"' or '"-Urm"', (LIMITED:gsub("\n", " "))))
+    assert.matches("^setup_failed: limit memory=64M cannot be applied: .* mounted read%-only", out)
+    assert.matches("best_effort", out)
+  end)
+end)
+
+describe("a version 1 freezer", function()
+  it("is asked until all are frozen, as it forgets who is made meanwhile", function()
+    local layout = cgroup.host(cgroup.world())
+    if not layout.v1.freezer or not layout.v1.pids then return pending "there is none here" end
+    if not host.is_root() then return pending "version 1 groups are root's" end
+    local out = host.lua [[
+      local cgroup = require "moonsand.sandbox.cgroup"
+      local core = require "moonsand.core"
+      local found = cgroup.host
+      function cgroup.host(world)
+        local layout = found(world)
+        layout.v2 = nil
+        return layout
+      end
+      local running <close> = assert(require("moonsand.sandbox").new({limits = {pids = 100},
+        script = "while :; do (:) | (:); done & while :; do /bin/true; done"}):start())
+      assert(running.options.groups.by_role.whole.version == 1)
+      for _ = 1, 100 do
+        core.poll({}, 0.002)
+        assert(running:stop())
+        assert(running:continue())
+      end
+      io.write "each time"
+    ]]
+    assert.are.equal("each time", out)
+  end)
+end)
+
+describe("the limit 'io'", function()
+  it("is what the kernel has for each disk", function()
+    local running <close>, failure = sandbox.new({script = "read x", stdin = core.pipe(),
+      limits = {io = {read = "3M", write = "2M"}}}):start()
+    if not running then return pending(failure.message) end
+    local group = running.options.groups.by_role.io
+    if group.version == 2 then
+      assert.matches("rbps=3145728 wbps=2097152", read(group.dir .. "/io.max"))
+    else
+      assert.matches("%d+:%d+ 3145728\n", read(group.dir .. "/blkio.throttle.read_bps_device"))
+      assert.matches("%d+:%d+ 2097152\n", read(group.dir .. "/blkio.throttle.write_bps_device"))
+    end
+  end)
+end)
+
+describe("the limit 'memory'", function()
+  it("is not stretched by the swap", function()
+    if select(2, read("/proc/swaps"):gsub("\n", "")) < 2 then
+      return pending "this host has no swap"
+    end
+    local r = sandbox.new({command = {"perl", "-e", "my $x = 'a' x (100 << 20); print 'there'"},
+      limits = {memory = "64M"}}):run()
+    if r.outcome == "setup_failed" then return pending(r.message) end
+    assert.are.equal("oom", r.outcome)
+    assert.are.equal("", r.stdout)
+    assert.are.same({"memory"}, r.limits_hit)
+  end)
+end)
