@@ -18,14 +18,25 @@
 enum { TRIES = 8, PATH_SIZE = 4096 };
 
 /* The number of the handle on the top of the stack, or the number itself; -1: neither. */
-static int source_number(Check *c)
+static int source_number(Check *c, const char *field)
 {
   Fd *h = luaL_testudata(c->L, -1, FD_TYPE);
 
-  if (h && h->fd < 0) misuse(c, "field 'source' holds a closed handle");
+  if (h && h->fd < 0) misuse(c, "field '%s' holds a closed handle", field);
   if (h || luaL_testudata(c->L, -1, LUA_FILEHANDLE) || lua_isinteger(c->L, -1))
     return fd_check(c->L, lua_gettop(c->L));
   return -1;
+}
+
+static int number_in(Check *c, const char *field)
+{
+  int number;
+
+  lua_pushstring(c->L, field);
+  lua_rawget(c->L, c->table);
+  number = source_number(c, field);
+  lua_pop(c->L, 1);
+  return number;
 }
 
 /* source: a path; or a handle, or its number, of what is meant, whatever its path is by then */
@@ -33,10 +44,7 @@ static void check_source(Check *c, Step *s)
 {
   char *text;
 
-  lua_pushliteral(c->L, "source");
-  lua_rawget(c->L, c->table);
-  s->fd = source_number(c);
-  lua_pop(c->L, 1);
+  s->fd = number_in(c, "source");
   if (s->fd < 0) {
     s->source = check_string(c, "source");
     return;
@@ -46,9 +54,21 @@ static void check_source(Check *c, Step *s)
   s->source = text;
 }
 
+/* tree: a mount that is made already and belongs nowhere (core.idmapped); idmap says in words what
+   is special about it, and is nothing without. */
+static void check_tree(Check *c, Step *s)
+{
+  int tree = number_in(c, "tree");
+
+  s->flag = tree >= 0;
+  if (!!check_string_or(c, "idmap", NULL) != s->flag) misuse(c, "idmap and tree go together");
+  if (s->flag) s->fd = tree;
+}
+
 void check_bind(Check *c, Step *s)
 {
   check_source(c, s);
+  check_tree(c, s);
   s->target = check_target(c, "target");
   s->attributes = check_attributes(c, true);
   s->recursive = check_flag(c, "recursive", true);
@@ -123,10 +143,24 @@ static int copy_tree(Run *r, const Step *s, int at, const char *path, unsigned f
   return -1;
 }
 
+/* The caller's handle stays his. */
+static int take_tree(Run *r, const Step *s)
+{
+  struct mount_attr attr = {.attr_set = s->attributes, .propagation = MS_PRIVATE};
+  int tree = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
+
+  if (tree < 0) return stop(r, "dup", s->source);
+  if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) == 0) return tree;
+  stop(r, "mount_setattr", s->source);
+  close(tree);
+  return -1;
+}
+
 static int clone_source(Run *r, const Step *s)
 {
   int found, tree;
 
+  if (s->flag) return take_tree(r, s);
   if (s->fd < 0) return copy_tree(r, s, AT_FDCWD, s->source, 0);
   found = open_again(s->fd);
   if (found < 0) return stop(r, "what is open is not to be seen at its path any more:", s->source);

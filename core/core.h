@@ -25,6 +25,7 @@ void open_syscalls(lua_State *L);
 void open_filter(lua_State *L);
 void open_landlock(lua_State *L);
 void open_rlimits(lua_State *L);
+void open_idmapped(lua_State *L);
 void open_capabilities(lua_State *L);
 
 /* fail.c: the world's refusal. Returns nil, "what: why", errno; errno is saved before Lua is called. */

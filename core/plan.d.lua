@@ -25,4 +25,12 @@ function core.verbs() end
 ---@return {step: integer, verb: string, call: string, path: string?, log: string?}? details
 function core.spawn(plan) end
 
+--- A detached mount of a path and everything below it, which shows files under other owners: for
+--- the field `tree` of a step `bind`. The host's root only.
+---@param path string
+---@param uid_map string   lines "on the disk, seen, count", as in user_namespaces(7)
+---@param gid_map string
+---@return moonsand.Fd? handle, string? message, integer? errno
+function core.idmapped(path, uid_map, gid_map) end
+
 return core

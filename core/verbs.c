@@ -15,7 +15,7 @@ const Verb verbs[] = {
   {"propagation", FIELDS("target", "mode"), check_propagation, run_propagation, true},
   {"bind",
    FIELDS("source", "target", "read_only", "setuid", "devices", "executable", "recursive",
-          "optional"),
+          "optional", "idmap", "tree"),
    check_bind, run_bind, true},
   {"tmpfs",
    FIELDS("target", "size", "mode", "read_only", "setuid", "devices", "executable"),

@@ -211,6 +211,25 @@ describe("what the caller masks", function()
     assert.are.equal("s3cret", dir:read "tree/secret")
   end)
 
+  it("is a place for later steps like any other", function()
+    local plan = sandbox.new({script = "ls /t /t/x", dirs = {"/t/x"}}):plan()
+    for i, step in ipairs(plan) do
+      if step[1] == "mkdir" then
+        for k, more in ipairs {{"mask", paths = {"/t"}}, {"tmpfs", target = "/t"},
+          {"mkdir", target = "/t/x"}} do
+          table.insert(plan, i + k, more)
+        end
+        break
+      end
+    end
+    local reader <close>, writer = core.pipe()
+    plan[#plan - 1].map = {[1] = writer, [2] = 2}
+    local process <close> = assert(core.spawn(plan))
+    writer:close()
+    assert.are.equal("/t:\nx\n\n/t/x:\n", host.drain(reader))
+    assert(process)
+  end)
+
   it("cannot be written to", function()
     local r = run {mask = {"/usr/share"}, script = "echo x >/usr/share/x"}
     assert.matches("Read%-only file system", r.stderr)
@@ -469,6 +488,103 @@ describe("a bind of what is open", function()
     ok, problem = pcall(bound, handle)
     assert.is_false(ok)
     assert.matches("field 'source' holds a closed handle", problem)
+  end)
+end)
+
+describe("a bind with 'idmap'", function()
+  local dir
+
+  before_each(function()
+    dir = host.scratch()
+    dir:file("tree/file", "text")
+    assert(core.chmod(dir.path, 493))
+  end)
+
+  after_each(function() dir:close() end)
+
+  local function bind(more)
+    local entry = {source = dir.path .. "/tree", target = "/m", idmap = true, read_only = false}
+    for key, value in pairs(more or {}) do entry[key] = value end
+    return {script = "stat -c %u:%g /m /m/file; echo new >/m/new", binds = {entry}}
+  end
+
+  --- Owner of what a run made on the disk.
+  local function made()
+    local st = assert(core.stat(dir.path .. "/tree/new"))
+    return ("%d:%d"):format(st.uid, st.gid)
+  end
+
+  if not host.is_root() then
+    it("is refused to an ordinary user, with the reason", function()
+      local ok, problem = pcall(sandbox.new, bind())
+      assert.is_false(ok)
+      assert.matches("binds%[1%].idmap: only the host's root can show files under other owners",
+        tostring(problem))
+    end)
+    return
+  end
+
+  before_each(function() assert(os.execute("chown -R 1234:4321 " .. dir.path .. "/tree")) end)
+
+  it("shows the source's files as the program's, and keeps their owner on the disk", function()
+    for _, ids in ipairs {"self", "root", "range"} do
+      local options = bind()
+      options.ids = ids
+      local r = run(options)
+      assert.are.equal("0:0\n0:0\n", r.stdout, r.message or r.stderr)
+      assert.are.equal("1234:4321", made())
+      assert(core.unlink(dir.path .. "/tree/new"))
+    end
+  end)
+
+  it("takes maps, and hides whom they do not name", function()
+    local r = run(bind {idmap = {uid = {{1234, 0, 1}}, gid = {{999, 0, 1}}}})
+    assert.are.equal("0:65534\n0:65534\n", r.stdout)
+    assert.is_nil(core.stat(dir.path .. "/tree/new"))
+  end)
+
+  it("may be read-only, and has inert setuid bits", function()
+    local r = run(bind {read_only = true})
+    assert.matches("Read%-only", r.stderr)
+    local options = bind()
+    options.script = "grep ' /m ' /proc/self/mountinfo"
+    local text = out(options)
+    assert.matches("nosuid", text)
+    assert.matches("idmapped", text)
+  end)
+
+  it("is made anew for each run, and leaves nothing open", function()
+    local box, before = sandbox.new(bind()), host.count_fds()
+    for _ = 1, 3 do assert.is_true(box:run().ok) end
+    collectgarbage()
+    assert.is_true(host.count_fds() <= before + 2)
+  end)
+
+  it("says which source cannot have it, and why", function()
+    local ok, problem = pcall(run, bind {source = "/proc"})
+    assert.is_false(ok)
+    assert.matches("bind /m: idmap: /proc: Invalid argument\n  its file system", tostring(problem))
+    ok, problem = pcall(run, bind {source = dir.path .. "/nosuch"})
+    assert.is_false(ok)
+    assert.matches("nosuch: No such file or directory", tostring(problem))
+    ok, problem = pcall(sandbox.new, bind {idmap = {uid = {{1, 2}}, gid = {}}})
+    assert.is_false(ok)
+    assert.matches("binds%[1%].idmap.uid%[1%]: it is not {inside, outside, count}",
+      tostring(problem))
+  end)
+
+  it("skips a missing source that is optional", function()
+    local options = bind {source = dir.path .. "/nosuch", optional = true}
+    options.script = "test -e /m || echo none"
+    assert.are.equal("none\n", out(options))
+  end)
+
+  it("is in the plan in words, and such a plan is not carried out without the mount", function()
+    local plan = sandbox.new(bind()):plan()
+    assert.is_truthy(plan:describe():find("(read-write, its owner is the program)", 1, true))
+    local ok, problem = pcall(core.spawn, plan)
+    assert.is_false(ok)
+    assert.matches("idmap and tree go together", problem)
   end)
 end)
 

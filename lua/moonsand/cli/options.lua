@@ -11,6 +11,7 @@ local repeated = {
   {"--ro?", "SRC[:DST]", "like --ro, nothing when SRC is not there"},
   {"--rw?", "SRC[:DST]", "like --rw, nothing when SRC is not there"},
   {"--dev-bind", "SRC[:DST]", "bind SRC writable; device nodes in it work"},
+  {"--idmap", "SRC[:DST]", "like --rw; files of SRC's owner belong to the program (root only)"},
   {"--tmpfs", "DST[:SIZE]", "an empty file system in memory (sizes: 64M, 2G)"},
   {"--dir", "DST", "make a directory"},
   {"--symlink", "TARGET:DST", "make a symbolic link DST to TARGET"},
@@ -167,6 +168,7 @@ local adders = {
   ["--ro?"] = bind {read_only = true, optional = true},
   ["--rw?"] = bind {read_only = false, optional = true},
   ["--dev-bind"] = bind {read_only = false, devices = true},
+  ["--idmap"] = bind {read_only = false, idmap = true},
   ["--overlay"] = overlay(false),
   ["--overlay-ro"] = overlay(true),
 }

@@ -99,7 +99,7 @@ function make.ids(line, step)
 end
 
 function make.bind(line, step)
-  refuse_fields(line, step, "setuid", "executable", "recursive")
+  refuse_fields(line, step, "setuid", "executable", "recursive", "idmap")
   if type(step.source) ~= "string" then
     return line:lacks("bind %s: of what is open, not of a path", step.target)
   end

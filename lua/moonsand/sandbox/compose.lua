@@ -9,6 +9,7 @@ local limits = require "moonsand.sandbox.limits"
 local namespaces = require "moonsand.sandbox.namespaces"
 local network = require "moonsand.sandbox.network"
 local overlay = require "moonsand.sandbox.overlay"
+local owner = require "moonsand.sandbox.owner"
 local plan = require "moonsand.sandbox.plan"
 local redirect = require "moonsand.sandbox.redirect"
 
@@ -16,7 +17,8 @@ local M = {}
 
 local function bind_step(entry)
   return {"bind", source = entry.source, target = entry.target,
-    read_only = entry.read_only ~= false, devices = entry.devices, optional = entry.optional}
+    read_only = entry.read_only ~= false, devices = entry.devices, optional = entry.optional,
+    idmap = entry.idmap and owner.text(entry.idmap), tree = entry.tree}
 end
 
 local makers = {

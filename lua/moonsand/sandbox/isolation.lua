@@ -28,6 +28,7 @@ end
 
 local function check_bind(bind, where)
   if type(bind.source) ~= "string" then refuse(where .. " (a handle)", "name a path") end
+  if bind.idmap then refuse(where .. ".idmap") end
   if bind.target and bind.target ~= bind.source then
     refuse(("%s (%s at another place, %s)"):format(where, bind.source, bind.target),
       "files are where they are: leave 'target' out")

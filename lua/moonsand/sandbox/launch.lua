@@ -5,6 +5,7 @@ local fault = require "moonsand.fault"
 local isolation = require "moonsand.sandbox.isolation"
 local limits = require "moonsand.sandbox.limits"
 local overlay = require "moonsand.sandbox.overlay"
+local owner = require "moonsand.sandbox.owner"
 local result = require "moonsand.sandbox.result"
 local running = require "moonsand.sandbox.running"
 local scope = require "moonsand.scope"
@@ -32,6 +33,10 @@ function M.prepare(given, undo)
   own.overlays = {}
   for i, entry in ipairs(given.overlays) do
     own.overlays[i] = entry.upper and overlay.prepare(entry, undo) or entry
+  end
+  own.binds = {}
+  for i, entry in ipairs(given.binds) do
+    own.binds[i] = entry.idmap and owner.prepare(entry, own, undo) or entry
   end
   if own.isolation == "filters" then prepare_scratch(own, undo) end
   return own

@@ -3,6 +3,7 @@ local check = require "moonsand.sandbox.check"
 local core = require "moonsand.core"
 local order = require "moonsand.order"
 local overlay = require "moonsand.sandbox.overlay"
+local owner = require "moonsand.sandbox.owner"
 
 local M = {}
 
@@ -13,6 +14,8 @@ local M = {}
 ---@field read_only? boolean  default true; holds for everything mounted below the source, too
 ---@field devices? boolean    device nodes in it work (default false)
 ---@field optional? boolean   nothing happens when the source is missing
+---@field idmap? boolean|{uid: integer[][], gid: integer[][]}   files of the source's owner are the
+---  program's; or {on the disk, seen, count} each. The host's root only
 ---@field order? integer place among all mounts; equal ones keep overlays, tmpfs, binds, dirs,
 ---  files, links
 
@@ -28,7 +31,7 @@ local M = {}
 
 local entries = {
   binds = {source = {"string", "userdata", "number"}, target = "string", read_only = "boolean",
-    devices = "boolean", optional = "boolean", order = "number"},
+    devices = "boolean", optional = "boolean", idmap = {"boolean", "table"}, order = "number"},
   overlays = {target = "string", lower = "table", upper = "string", work = "string",
     read_only = "boolean", options = "table", order = "number"},
   tmpfs = {target = "string", size = {"number", "string"}, mode = "number", order = "number"},
@@ -92,11 +95,20 @@ end
 
 local finish = {overlays = overlay.check}
 
+local function check_idmap(own, where)
+  if not own.idmap then return end
+  owner.check(own.idmap, where)
+  if type(own.source) ~= "string" then
+    check.wrong(where .. ".idmap needs a source that is a path")
+  end
+end
+
 function finish.binds(own, where)
   if not own.source then check.wrong(where .. " has no 'source'") end
-  if type(own.source) ~= "string" then return end
+  if type(own.source) ~= "string" then return check_idmap(own, where) end
   local number = own.source:match "^/dev/fd/(%d+)$" or own.source:match "^/proc/self/fd/(%d+)$"
   own.source = number and tonumber(number) or check.absolute(own.source)
+  check_idmap(own, where)
 end
 
 function finish.tmpfs(own) own.size = own.size and check.bytes(own.size) end

@@ -89,6 +89,7 @@ end
 function describe.bind(s)
   local how = (s.read_only == false and "read-write" or "read-only")
     .. (s.devices and ", devices work" or "") .. (s.optional and ", if there" or "")
+    .. (s.idmap and ", " .. s.idmap or "")
   if s.source == s.target then return ("%s  (%s)"):format(s.target, how) end
   return ("%s  from %s  (%s)"):format(s.target, source_text(s.source), how)
 end
