@@ -92,8 +92,9 @@ local function add_root(steps, options, own, uid, gid)
   local root, given = root_step(options, own)
   add(steps, root)
   if options.root == "host" and not given then
-    defaults.host(steps, options.network)
-    defaults.names(steps, uid, gid, options.network)
+    defaults.host(steps)
+    defaults.names(steps, uid, gid)
+    network.add_files(steps, options.network)
   end
   kernel.add(steps, options)
   add(steps, {"tmpfs", target = "/tmp", mode = 1023}) -- 01777

@@ -43,25 +43,19 @@ local top
 
 --- Steps that show the host's programs, read-only.
 ---@param steps table[]   appended to
----@param network string
-function M.host(steps, network)
+function M.host(steps)
   top = top or read_top()
   table.move(top, 1, #top, #steps + 1, steps)
   for _, path in ipairs(M.etc) do
     steps[#steps + 1] = {"bind", source = path, target = path, optional = true}
   end
-  if network ~= "host" then return end
-  for _, path in ipairs(M.etc_network) do
-    steps[#steps + 1] = {"bind", source = path, target = path, optional = true}
-  end
 end
 
---- A passwd, a group and a hosts file that name nobody of the host.
+--- A passwd and a group file that name nobody of the host.
 ---@param steps table[]   appended to
 ---@param uid integer     inside
 ---@param gid integer     inside
----@param network string
-function M.names(steps, uid, gid, network)
+function M.names(steps, uid, gid)
   local passwd = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
   local group = "root:x:0:\nnogroup:x:65534:\n"
   if uid ~= 0 and uid ~= 65534 then
@@ -70,10 +64,6 @@ function M.names(steps, uid, gid, network)
   if gid ~= 0 and gid ~= 65534 then group = group .. ("builder:x:%d:\n"):format(gid) end
   steps[#steps + 1] = {"file", target = "/etc/passwd", text = passwd}
   steps[#steps + 1] = {"file", target = "/etc/group", text = group}
-  if network == "none" then
-    steps[#steps + 1] = {"file", target = "/etc/hosts",
-      text = "127.0.0.1 localhost moonsand\n::1 localhost\n"}
-  end
 end
 
 return M

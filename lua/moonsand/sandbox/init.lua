@@ -46,6 +46,7 @@ end
 ---@return moonsand.sandbox.Running? running
 ---@return moonsand.sandbox.Result? failure
 function Sandbox:start(program)
+  if self.options.network == "user" then return prepared.alone(self, program) end
   return launch.alone(program and options.program(self.given, program) or self.options)
 end
 

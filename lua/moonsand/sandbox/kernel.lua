@@ -21,7 +21,7 @@ end
 --- The kernel shows a sysfs by the network namespace, and mounts one only for who owns that.
 local function check_sysfs(options)
   local network = options.network
-  if not options.sysfs or not network or network == "none" then return end
+  if not options.sysfs or not network or network == "none" or network == "user" then return end
   wrong("'sysfs' needs a network namespace of the sandbox's own, and the network is the host's",
     "bind the host's instead: binds = {{source = \"/sys\"}}")
 end

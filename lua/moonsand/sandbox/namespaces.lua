@@ -43,14 +43,17 @@ local function check_time(time)
   end
 end
 
+local function shared(options)
+  local set = {}
+  for _, name in ipairs(options.share or {}) do set[name] = true end
+  return set
+end
+
 ---@param options table
 ---@param name string
 ---@return boolean
 function M.shares(options, name)
-  for _, one in ipairs(options.share or {}) do
-    if one == name then return true end
-  end
-  return false
+  return shared(options)[name] == true
 end
 
 local function check_together(options)
@@ -68,14 +71,14 @@ end
 function M.check(options)
   check_share(options.share or {})
   check_time(options.time or {})
-  network.check(options, M.shares(options, "net"))
+  network.check(options, shared(options))
   check_together(options)
 end
 
 --- Put in what follows from the options. Where processes are shared there is no pid 1 of ours.
 ---@param options table   a copy; changed
 function M.complete(options)
-  network.complete(options, M.shares(options, "net"))
+  network.complete(options, shared(options))
   if not M.shares(options, "pid") then return end
   options.as_init = true
   if options.proc == nil then options.proc = "bind" end

@@ -1,9 +1,14 @@
---- The network of a sandbox: none, or the host's.
+--- The network of a sandbox: none, the host's, or one of its own that `pasta` connects.
+local defaults = require "moonsand.sandbox.defaults"
 local fault = require "moonsand.fault"
+local text = require "moonsand.text"
 
 local M = {}
 
-local words = {none = true, host = true}
+local words = {none = true, host = true, user = true}
+
+--- What a sandbox with a network of the kind "user" has: the same on every host.
+M.address, M.bits, M.gateway, M.resolver = "10.0.2.15", "24", "10.0.2.2", "10.0.2.3"
 
 local function wrong(message, hint)
   fault.throw("usage", "sandbox: " .. message, {hint = hint})
@@ -16,31 +21,78 @@ local function word(value, shared)
   return value
 end
 
---- Refuse what is no network.
----@param options moonsand.sandbox.Options   of the right kinds
----@param shared boolean   "net" is among `share`
-function M.check(options, shared)
-  local value = word(options.network, shared)
-  if not words[value] then
-    wrong(("'network' is '%s'; it may be host or none"):format(value))
-  end
-  if shared and value ~= "host" then
-    wrong(("'share' has \"net\", and 'network' is '%s'"):format(value),
+--- Pasta enters the sandbox before the program is in it, so somebody has to hold it until then.
+local function check_user(options, share)
+  local what = options.as_init and "'as_init'" or options.time and "'time'"
+    or share.pid and "\"pid\" in 'share'"
+  if what then
+    wrong(what .. " cannot be had with network = \"user\": the sandbox is there before its program",
       "leave one of the two out")
   end
 end
 
----@param options table   a copy; changed
----@param shared boolean
-function M.complete(options, shared)
-  options.network = word(options.network, shared)
+--- Refuse what is no network.
+---@param options moonsand.sandbox.Options   of the right kinds
+---@param share table<string, boolean>   what `share` names
+function M.check(options, share)
+  local value = word(options.network, share.net)
+  if not words[value] then
+    local near = fault.nearest(value, {"none", "host", "user"})
+    wrong(("'network' is '%s'; it may be host or none or user"):format(value),
+      near and ("did you mean '%s'?"):format(near))
+  end
+  if share.net and value ~= "host" then
+    wrong(("'share' has \"net\", and 'network' is '%s'"):format(value), "leave one of the two out")
+  end
+  if value ~= "user" then return end
+  if options.isolation == "filters" then
+    wrong("network = \"user\" needs namespaces, and isolation is 'filters'",
+      "there, 'network' is none or host")
+  end
+  check_user(options, share)
 end
 
---- Has the sandbox a network of its own?
+---@param options table   a copy; changed
+---@param share table<string, boolean>
+function M.complete(options, share)
+  options.network = word(options.network, share.net)
+end
+
+--- Has the sandbox a network namespace of its own?
 ---@param options table   checked
 ---@return boolean
 function M.is_own(options)
-  return options.network == "none"
+  return options.network == "none" or options.network == "user"
+end
+
+--- Has the host a name server that can be asked from an IPv4 address?
+---@return boolean
+function M.forwards_names()
+  return ("\n" .. (text.read("/etc/resolv.conf") or "")):find("\nnameserver%s+%d+%.%d") ~= nil
+end
+
+local function file(steps, target, content)
+  steps[#steps + 1] = {"file", target = target, text = content}
+end
+
+local made = {["/etc/hosts"] = true, ["/etc/resolv.conf"] = true}
+
+--- Steps for the files by which programs find others and believe them.
+---@param steps table[]   appended to
+---@param kind string     the network
+function M.add_files(steps, kind)
+  local own = kind ~= "host"
+  if own then file(steps, "/etc/hosts", "127.0.0.1 localhost moonsand\n::1 localhost\n") end
+  if kind == "none" then return end
+  if own then
+    file(steps, "/etc/resolv.conf", M.forwards_names() and ("nameserver %s\n"):format(M.resolver)
+      or text.read("/etc/resolv.conf") or "")
+  end
+  for _, path in ipairs(defaults.etc_network) do
+    if not own or not made[path] then
+      steps[#steps + 1] = {"bind", source = path, target = path, optional = true}
+    end
+  end
 end
 
 return M

@@ -36,7 +36,7 @@ local wrong, check_kind, check_keys, check_words = check.wrong, check.kind, chec
 ---@field protect? string[]   paths inside that are read-only where they are, with all below them
 ---@field env? table<string, string>
 ---@field cwd? string         default: /work when there is one, else /
----@field network? "none"|"host"|boolean   default "none": only a loopback of its own
+---@field network? "none"|"host"|"user"|boolean   default "none": only a loopback of its own
 ---@field share? string[]     namespaces that stay the host's: "cgroup", "ipc", "net", "pid", "uts"
 ---@field time? moonsand.sandbox.Time   a time namespace, with clocks that are ahead or behind
 ---@field ids? "self"|"root"|"range"|moonsand.sandbox.Ids   default "self": the caller's ids

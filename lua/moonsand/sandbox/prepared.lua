@@ -6,6 +6,7 @@ local fault = require "moonsand.fault"
 local launch = require "moonsand.sandbox.launch"
 local namespaces = require "moonsand.sandbox.namespaces"
 local options = require "moonsand.sandbox.options"
+local pasta = require "moonsand.sandbox.pasta"
 local result = require "moonsand.sandbox.result"
 local scope = require "moonsand.scope"
 
@@ -58,8 +59,36 @@ function M.new(sandbox)
     return nil, result.failed(message, errno, details, plan)
   end
   launch.note(own, message)
+  local link
+  if own.network == "user" then
+    link, failure = pasta.connect(holder)
+    if not link then
+      holder:close()
+      undo:close()
+      return nil, failure
+    end
+    undo:defer(function() link:close() end)
+  end
   return setmetatable({sandbox = sandbox, holder = holder, undo = undo, groups = own.groups,
-    not_enforced = own.not_enforced, mount_points = own.mount_points}, Prepared)
+    link = link, not_enforced = own.not_enforced, mount_points = own.mount_points}, Prepared)
+end
+
+--- Start a program in a sandbox that is held for it alone, and ends with it.
+---@param sandbox moonsand.Sandbox
+---@param program? string|moonsand.sandbox.Options
+---@return moonsand.sandbox.Running? running
+---@return moonsand.sandbox.Result? failure
+function M.alone(sandbox, program)
+  local self, failure = M.new(sandbox)
+  if not self then return nil, failure end
+  local ok, running, problem = pcall(self.start, self, program)
+  if ok and running then
+    running:owns(self)
+    return running
+  end
+  self:close()
+  if not ok then error(running, 0) end
+  return nil, problem
 end
 
 --- Start a program inside and return at once.
@@ -68,7 +97,8 @@ end
 ---@return moonsand.sandbox.Result? failure
 function Prepared:start(program)
   local own = options.program(self.sandbox.given, program)
-  own.groups, own.not_enforced, own.joined = self.groups, self.not_enforced, true
+  own.groups, own.joined, own.link = self.groups, true, self.link
+  own.not_enforced = table.move(self.not_enforced, 1, #self.not_enforced, 1, {})
   own.holds, own.mount_points = true, self.mount_points
   if self.groups then self.groups:mark() end
   local undo <close> = scope.new()

@@ -192,6 +192,7 @@ function Running:wait(watches)
   local ended
   repeat ended = self:step(watches or {}) until ended
   self:drain()
+  if self.options.link then self.options.link:tell(self.options.not_enforced) end
   local verdict = limits.judge(self.options, ended, self.timed_out)
   local final = result.ended(ended, {
     kept = self.streams.kept,
@@ -207,6 +208,16 @@ end
 ---@param from any   the caller's terminal: a handle or a number
 function Running:resize(from)
   if self.streams.master then terminal.resize(from, self.streams.master) end
+end
+
+--- Close something else, too, when this is closed.
+---@param other {close: fun(self: any)}
+function Running:owns(other)
+  local cleanup = self.cleanup
+  self.cleanup = function()
+    if cleanup then cleanup() end
+    other:close()
+  end
 end
 
 --- Kill what still runs, and let go of everything.
