@@ -23,7 +23,7 @@ describe("the gate behind a failure", function()
     local files = {["/proc/sys/kernel/unprivileged_userns_clone"] = "0\n"}
     assert.matches("for root only .* | sysctl %-w kernel.unprivileged_userns_clone=1",
       what("clone3", EPERM, files))
-    assert.is_nil(what("clone3", EPERM, files, 0))
+    assert.is_nil(what("bind", EPERM, files, 0))
   end)
 
   it("is AppArmor's, a step after its cause", function()
@@ -34,7 +34,7 @@ describe("the gate behind a failure", function()
   it("is a chroot when the root is no mount", function()
     assert.matches("in a chroot", what("clone3", EPERM,
       {["/proc/self/mountinfo"] = "21 1 8:1 /jail /usr rw - ext4 /dev/sda1 rw\n"}))
-    assert.is_nil(what("clone3", EPERM,
+    assert.is_nil(what("bind", EPERM,
       {["/proc/self/mountinfo"] = "21 1 8:1 /jail / rw - ext4 /dev/sda1 rw\n"}))
   end)
 
@@ -70,7 +70,9 @@ describe("the doctor", function()
     for _, finding in ipairs(findings) do
       assert.is_boolean(finding.ok)
       assert.is_string(finding.what)
-      if not finding.ok then assert.is_string(finding.fix) end
+      assert.is_string(finding.name)
+      assert.are.equal(not finding.ok, finding.fix ~= nil)
+      assert.are.equal(not finding.ok, finding.cost ~= nil)
     end
   end)
 
@@ -79,20 +81,219 @@ describe("the doctor", function()
     assert.are.same({}, doctor.explain {outcome = "exit"})
   end)
 
-  it("finds the chroot that it runs in", function()
-    local host_support = require "spec.support.host"
-    local out = host_support.lua [[
-      local core = require "moonsand.core"
-      local uid, gid = core.uid(), core.gid()
-      assert(core.namespaces {"user", "mount"})
-      assert(core.ids {uid = {{uid, uid, 1}}, gid = {{gid, gid, 1}}})
-      assert(core.propagation {target = "/", mode = "private"})
-      local sandbox = require "moonsand.sandbox"
-      local doctor = require "moonsand.sandbox.doctor"
+end)
+
+-- A process whose host is as the text makes it, in namespaces of its own.
+local prelude = [[
+  local core = require "moonsand.core"
+  local doctor = require "moonsand.sandbox.doctor"
+  local sandbox = require "moonsand.sandbox"
+  local uid, gid = core.uid(), core.gid()
+  local function own_namespaces(ids)
+    assert(core.namespaces {"user", "mount"})
+    local map = ids and {{0, uid, 1}} or {{uid, uid, 1}}
+    assert(core.ids {uid = map, gid = ids and {{0, gid, 1}} or {{gid, gid, 1}}})
+    assert(core.propagation {target = "/", mode = "private"})
+  end
+  local function show(name)
+    local finding = doctor.look(name, os.getenv "PATH")
+    print(finding.ok, finding.what)
+    for _, key in ipairs {"cost", "fix", "lasts"} do print(key, finding[key]) end
+  end
+  local function run(options)
+    local result = sandbox.new(options or {command = {"true"}}):run()
+    print(result.outcome, result.message)
+    for _, line in ipairs(doctor.explain(result)) do print("explained", line) end
+    if result.hint then print("hint", result.hint) end
+  end
+  local function write(path, text)
+    local file = assert(io.open(path, "w"))
+    file:write(text)
+    assert(file:close())
+  end
+]]
+
+local function on_host(text, env)
+  return (require("spec.support.host").lua(prelude .. text, env))
+end
+
+--- The doctor's line and that of the run that failed are one.
+local function both(out, what, fix)
+  assert.matches("^false\t[^\n]*" .. what, out)
+  assert.matches("\nfix\t" .. fix, out)
+  assert.matches("\nsetup_failed\t", out)
+  assert.matches("\nexplained\t[^\n]*" .. what, out)
+  assert.matches("\nexplained\tto open it: " .. fix, out)
+end
+
+describe("a closed gate", function()
+  it("is seen by the doctor and by the run: no user namespaces", function()
+    local out = on_host [[
+      own_namespaces "root"
+      write("/proc/sys/user/max_user_namespaces", "0")
+      show "user-namespaces" run()]]
+    both(out, "allows no user namespaces %(user.max_user_namespaces is 0%)",
+      "sysctl %-w user.max_user_namespaces=15000")
+    assert.matches("\nlasts\tuntil the next boot; for good: echo", out)
+    assert.matches("\nexplained\tthis holds until the next boot", out)
+    assert.matches("\ncost\tno sandbox but with isolation", out)
+  end)
+
+  it("is seen by the doctor and by the run: no network namespaces", function()
+    local out = on_host [[
+      own_namespaces "root"
+      write("/proc/sys/user/max_net_namespaces", "0")
+      show "user-namespaces" run() run {command = {"true"}, network = "host"}]]
+    both(out, "allows no net namespaces %(user.max_net_namespaces is 0%)",
+      "sysctl %-w user.max_net_namespaces=15000")
+    assert.matches("\nexit\t", out)
+  end)
+
+  it("is seen by the doctor and by the run: hidden parts of /proc", function()
+    local out = on_host [[
+      own_namespaces()
+      assert(core.bind {source = "/dev/null", target = "/proc/version"})
+      show "proc" run()]]
+    both(out, "parts of this /proc are hidden %(/proc/version%)",
+      "podman run %-%-security%-opt unmask=ALL")
+    assert.matches("\nhint\tproc = \"bind\"", out)
+  end)
+
+  it("is seen by the doctor and by the run: a chroot", function()
+    local out = on_host [[
+      own_namespaces()
       assert(core.tmpfs {target = "/"}) -- our root is no longer the root of the namespace
-      local result = sandbox.new({command = {"true"}}):run()
-      print(result.outcome, result.message)
-    ]]
-    assert.matches("setup_failed\tclone3: Operation not permitted", out)
+      show "user-namespaces" run()]]
+    both(out, "this process is in a chroot", "start moonsand outside of the chroot")
+  end)
+
+  for _, answer in ipairs {"ENOSYS", "EPERM"} do
+    it(("is seen by the doctor and by the run: a container's filter, %s"):format(answer), function()
+      local out = on_host(([[
+        assert(core.no_new_privileges {})
+        assert(core.seccomp {rules = {{"%s", "clone3"}}})
+        show "user-namespaces" run()]]):format(answer))
+      both(out, "a system call filter is on this process", "podman run %-%-security%-opt seccomp")
+    end)
+  end
+
+  it("is seen by the doctor and by the run: a container's filter before mounts", function()
+    local out = on_host [[
+      assert(core.no_new_privileges {})
+      assert(core.seccomp {rules = {{"EPERM", "fsopen", "open_tree", "move_mount"}}})
+      show "user-namespaces" run()]]
+    both(out, "a system call filter is on this process", "podman run %-%-security%-opt seccomp")
+  end)
+
+  it("is seen by the doctor and by the run: no range of ids", function()
+    local host_support = require "spec.support.host"
+    if host_support.is_root() then return pending "root needs no /etc/subuid" end
+    local out = on_host [[
+      own_namespaces()
+      assert(core.bind {source = "/dev/null", target = "/etc/subuid"})
+      show "id-ranges"
+      local ok, problem = pcall(sandbox.new, {command = {"true"}, ids = "range"})
+      print(ok or pcall(function() sandbox.new({command = {"true"}, ids = "range"}):run() end))
+      print(problem)]]
+    assert.matches("^false\ta range of ids[^\n]*has no range of ids in /etc/subuid", out)
+    assert.matches("\nfix\tas root: [^\n]+\nlasts\tfor good\n", out)
+  end)
+
+  it("is seen by the doctor and by the run: no newuidmap", function()
+    local host_support = require "spec.support.host"
+    if host_support.is_root() then return pending "root needs no newuidmap" end
+    local dir <close> = host_support.scratch()
+    local user = ("%d:100000:65536\n"):format(host_support.uid())
+    local subid = dir:file("subid", user)
+    local out = on_host(([[
+      own_namespaces()
+      assert(core.bind {source = "%s", target = "/etc/subuid"})
+      assert(core.bind {source = "%s", target = "/etc/subgid"})
+      show "id-ranges" run {command = {"true"}, ids = "range"}]]):format(subid, subid),
+      {PATH = dir:dir "bin" .. ":" .. dir:dir "lua"})
+    assert.matches("^false\ta range of ids[^\n]*newuidmap", out)
+    assert.matches("\nfix\t[^\n]*apt%-get install uidmap", out)
+    assert.matches("\nhint\t[^\n]*apt%-get install uidmap", out)
+  end)
+
+  it("is not there for a program that is not in PATH: pasta", function()
+    local out = on_host([[
+      local finding = doctor.look("user-network", "/nowhere:/etc")
+      print(finding.ok, finding.what, finding.fix)]])
+    assert.matches("^false\tuser%-mode network: 'pasta' is not in PATH\tas root: apt%-get", out)
+  end)
+end)
+
+describe("the gate behind a refusal", function()
+  local function what(verb, errno, files)
+    local gate = gates.behind(verb, errno, host(files))
+    return gate and gate.what .. " | " .. gate.fix
+  end
+
+  it("is the bound on mounts", function()
+    assert.matches("may have 100000 mounts .* | sysctl %-w fs.mount%-max=200000",
+      what("bind", ENOSPC, {["/proc/sys/fs/mount-max"] = "100000\n"}))
+  end)
+
+  it("is the bound on namespaces when none is zero", function()
+    assert.matches("as many namespaces as this host allows",
+      what("clone3", ENOSPC, {["/proc/sys/user/max_user_namespaces"] = "7\n"}))
+  end)
+
+  it("is a filter for a call that this kernel has", function()
+    assert.matches("a system call filter", what("clone3", ENOSYS,
+      {["/proc/sys/kernel/osrelease"] = "6.1.0\n", ["/proc/self/status"] = "x\nSeccomp:\t2\n"}))
+    assert.is_nil(what("clone3", ENOSYS, {["/proc/sys/kernel/osrelease"] = "6.1.0\n"}))
+  end)
+end)
+
+describe("what killed callers leave behind", function()
+  local host_support = require "spec.support.host"
+  local core = require "moonsand.core"
+  local leftovers = require "moonsand.sandbox.leftovers"
+
+  local function is_found(path)
+    for _, one in ipairs(leftovers.find()) do
+      if one.path == path then return true end
+    end
+    return false
+  end
+
+  it("is a scratch directory, found and removed; a living caller's stays", function()
+    local reader <close>, writer = core.pipe()
+    local process <close> = host_support.start({"lua5.4", "-e", [[
+      local box = require("moonsand.sandbox").new {command = {"sleep", "1000"},
+        isolation = "filters"}
+      local running = assert(box:start())
+      for _, name in ipairs(require("moonsand.core").readdir "/tmp") do
+        local pid = name:match "^moonsand%-box%-(%d+)%-"
+        if tonumber(pid) == require("moonsand.core").getpid() then io.write("/tmp/", name) end
+      end
+      io.flush()
+      require("moonsand.core").poll({}, 1000)
+      print(running)]]}, {[0] = 0, [1] = writer, [2] = 2})
+    writer:close()
+    local path = assert(reader:read())
+    assert.matches("^/tmp/moonsand%-box%-", path)
+    assert.is_false(is_found(path))
+    process:kill "KILL"
+    core.poll {{fd = process}}
+    process:wait()
+    assert.is_true(host_support.eventually(function() return is_found(path) end))
+    local removed = table.concat(leftovers.remove(), "\n")
+    assert.matches(path, removed, 1, true)
+    assert.is_nil((core.stat(path)))
+  end)
+
+  it("has the doctor's attention until it is gone", function()
+    local path = ("/tmp/moonsand-box-1-0-%s.spec%d"):format(
+      core.readlink("/proc/self/ns/pid"):match "%d+", core.time_ns())
+    assert(core.mkdir(path))
+    local function finding() return doctor.look "leftovers" end
+    assert.is_false(finding().ok)
+    assert.are.equal("moonsand doctor --fix", finding().fix)
+    local removed = doctor.fix()
+    assert.matches(path, table.concat(removed, "\n"), 1, true)
+    assert.is_nil((core.stat(path)))
   end)
 end)

@@ -182,6 +182,24 @@ local function empty(folder, report)
   end
 end
 
+--- Remove what killed processes left: their scratch directories, and what is in the trash.
+---@param store moonsand.Store
+---@return string[] removed   paths
+---@return string[] stuck     what could not be deleted, and why
+function M.tidy(store)
+  local removed, report = {}, {stuck = {}}
+  do
+    local _ <close> = disk.must("lock", core.lock(store.path .. "/lock/gc", "exclusive"))
+    for _, name in ipairs(disk.names(store.path .. "/trash")) do
+      removed[#removed + 1] = store.path .. "/trash/" .. name
+    end
+    for _, path in ipairs(scratches.dead(store.path)) do removed[#removed + 1] = path end
+    scratches.sweep(store)
+  end
+  empty(store.path .. "/trash", report)
+  return removed, report.stuck
+end
+
 local known = {max_used = true, min_free = true, kept_days = true, dry_run = true}
 
 --- Collect. Waits for the moments in which others publish or claim; never for their work.

@@ -94,21 +94,27 @@ function M.kept(store, name)
   return {path = path, upper = path .. "/upper", work = path .. "/work"}
 end
 
---- Move the scratch directories of dead owners to the trash. Under the gc lock, exclusive.
+--- The scratch directories of a store whose owners are dead.
+---@param path string   of the store
+---@return string[] paths
+function M.dead(path)
+  local list = {}
+  for _, name in ipairs(disk.names(path .. "/tmp")) do
+    local place = ("%s/tmp/%s"):format(path, name)
+    local lock <close> = disk.unless("look at scratch", disk.EAGAIN,
+      core.lock(place .. "/owner", "exclusive", "try"))
+    if lock then list[#list + 1] = place end
+  end
+  return list
+end
+
+--- Move them to the trash. Under the gc lock, exclusive.
 ---@param store moonsand.Store
 ---@return integer count
 function M.sweep(store)
-  local count = 0
-  for _, name in ipairs(disk.names(store.path .. "/tmp")) do
-    local path = store.path .. "/tmp/" .. name
-    local lock <close> = disk.unless("look at scratch", disk.EAGAIN,
-      core.lock(path .. "/owner", "exclusive", "try"))
-    if lock then
-      store:discard(path)
-      count = count + 1
-    end
-  end
-  return count
+  local dead = M.dead(store.path)
+  for _, path in ipairs(dead) do store:discard(path) end
+  return #dead
 end
 
 return M

@@ -40,14 +40,39 @@ local function filtered(host)
   return status and status:match("\nSeccomp:%s*(%d)") == "2"
 end
 
+local SYSCTL <const> = "/proc/sys/user/max_%s_namespaces"
+
+--- A kind of namespace of which this host allows none.
+local function none_allowed(host)
+  for _, kind in ipairs {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"} do
+    if number(host, SYSCTL:format(kind)) == 0 then
+      local name = ("user.max_%s_namespaces"):format(kind)
+      return gate(("this host allows no %s namespaces (%s is 0)"):format(
+        kind == "mnt" and "mount" or kind, name), setting(name, "15000"))
+    end
+  end
+end
+
+--- What stands between a process and calls that the kernel has.
+local function filter_gate(host)
+  if not filtered(host) then return nil end
+  return gate("a system call filter is on this process: a container's, most likely",
+    {fix = "podman run --security-opt seccomp=unconfined ... (docker: the same option; in a sandbox"
+      .. " of moonsand: 'nested')", lasts = "for that container"})
+end
+
+local function chroot_gate(what)
+  return gate(what .. ", and from there the kernel makes no user namespace",
+    {fix = "start moonsand outside of the chroot, or enter it with a mount namespace of its own"
+      .. " (unshare --root, systemd-nspawn)"})
+end
+
 --- Gates before a user namespace, in the order in which the kernel asks.
 ---@param host moonsand.sandbox.Host
 ---@return moonsand.sandbox.Gate?
 function M.user_namespaces(host)
-  if number(host, "/proc/sys/user/max_user_namespaces") == 0 then
-    return gate("this host allows no user namespaces (user.max_user_namespaces is 0)",
-      setting("user.max_user_namespaces", "15000"))
-  end
+  local none = none_allowed(host)
+  if none then return none end
   if host.uid ~= 0 and number(host, "/proc/sys/kernel/unprivileged_userns_clone") == 0 then
     return gate("user namespaces are for root only (kernel.unprivileged_userns_clone is 0)",
       setting("kernel.unprivileged_userns_clone", "1"))
@@ -58,16 +83,8 @@ function M.user_namespaces(host)
       .. " (kernel.apparmor_restrict_unprivileged_userns is 1)",
       setting("kernel.apparmor_restrict_unprivileged_userns", "0"))
   end
-  if in_chroot(host) then
-    return gate("this process is in a chroot, and from there the kernel makes no user namespace",
-      {fix = "start moonsand outside of the chroot, or enter it with a mount namespace of its own"
-        .. " (unshare --root, systemd-nspawn)"})
-  end
-  if filtered(host) then
-    return gate("a system call filter is on this process: a container's, most likely",
-      {fix = "podman run --security-opt seccomp=unconfined ... (docker: the same option)",
-        lasts = "for that container"})
-  end
+  if in_chroot(host) then return chroot_gate("this process is in a chroot") end
+  return filter_gate(host)
 end
 
 --- Names of what is mounted over parts of /proc; a fresh one is refused while they are there.
@@ -117,6 +134,15 @@ function M.kernel(host)
   end
 end
 
+local mounts = {bind = true, tmpfs = true, proc = true, sysfs = true, dev = true, overlay = true,
+  mask = true, protect = true}
+
+local function too_many_mounts(host)
+  local most = number(host, "/proc/sys/fs/mount-max")
+  return most and gate(("a mount namespace may have %d mounts (fs.mount-max)"):format(most),
+    setting("fs.mount-max", tostring(most * 2)))
+end
+
 local function read_only()
   return gate("the place is on something that is read-only at that step",
     {fix = "make it at an earlier step (moonsand run --plan shows them), or somewhere else"})
@@ -130,14 +156,20 @@ end
 function M.behind(verb, errno, host)
   local EPERM, EACCES, ENODEV, ENOSPC, EROFS, ENOSYS, EINVAL = 1, 13, 19, 28, 30, 38, 22
   if errno == EROFS then return read_only() end
-  if errno == ENOSYS or errno == EINVAL then return M.kernel(host) end
+  if errno == ENOSYS then return M.kernel(host) or filter_gate(host) end
+  if errno == EINVAL then return M.kernel(host) end
   if errno == ENODEV and verb == "overlay" then return M.overlay(host) end
   if errno == ENOSPC and (verb == "clone3" or verb == "namespaces") then
-    return M.user_namespaces(host)
+    return none_allowed(host) or gate("there are as many namespaces as this host allows, or they"
+      .. " are nested 32 deep", {fix = "sysctl -a --pattern 'user.max_.*_namespaces' shows the"
+      .. " limits; sysctl -w raises one"})
   end
+  if errno == ENOSPC and mounts[verb] then return too_many_mounts(host) end
   if errno ~= EPERM and errno ~= EACCES or verb == "sysfs" then return nil end
   if verb == "proc" then return M.proc(host) or M.user_namespaces(host) end
-  return M.user_namespaces(host)
+  local known = M.user_namespaces(host)
+  if known or verb ~= "clone3" or errno ~= EPERM then return known end
+  return chroot_gate("this process is in a chroot, most likely") -- nothing else is known to refuse
 end
 
 --- A host as the modules here see it: the real one.

@@ -3,6 +3,7 @@ local compose = require "moonsand.sandbox.compose"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local isolation = require "moonsand.sandbox.isolation"
+local leftovers = require "moonsand.sandbox.leftovers"
 local limits = require "moonsand.sandbox.limits"
 local overlay = require "moonsand.sandbox.overlay"
 local owner = require "moonsand.sandbox.owner"
@@ -15,7 +16,7 @@ local M = {}
 
 --- Without a mount namespace /tmp is everybody's: a directory of one's own stands in for it.
 local function prepare_scratch(own, undo)
-  local path, err, errno = core.mkdtemp("/tmp/moonsand-box.")
+  local path, err, errno = core.mkdtemp(leftovers.scratch())
   if not path then fault.throw("sandbox", "scratch directory " .. err, {errno = errno}) end
   undo:defer(function() core.remove_tree(path) end)
   own.scratch = path

@@ -1,35 +1,18 @@
 --- Whose control group is it? The name tells, so that those of callers that are no more can be
 --- removed by the next one.
+local caller = require "moonsand.sandbox.caller"
 local core = require "moonsand.core"
-local read = require("moonsand.text").read
 
 local M = {}
 
 --- moonsand-PID-START-PIDNAMESPACE-N; number 0 is the leaf that the caller itself has moved into.
 M.pattern = "^moonsand%-(%d+)%-(%d+)%-(%d+)%-(%d+)$"
 
---- The time at which a process started, in ticks since boot; nil when there is no such process.
-local function started(pid)
-  local text = read(("/proc/%d/stat"):format(pid))
-  local rest = text and text:match("^.*%) (.*)$")
-  if not rest then return nil end
-  local i = 2
-  for word in rest:gmatch("%S+") do
-    i = i + 1
-    if i == 22 then return word end
-  end
-end
-
-local function namespace()
-  return (core.readlink("/proc/self/ns/pid") or ""):match("%d+") or "0"
-end
-
 --- The name of this caller's n-th group.
 ---@param n integer
 ---@return string
 function M.name(n)
-  local pid = core.getpid()
-  return ("moonsand-%d-%s-%s-%d"):format(pid, started(pid) or "0", namespace(), n)
+  return ("moonsand-%s-%d"):format(caller.mark(), n)
 end
 
 --- Is it the leaf of a caller?
@@ -54,17 +37,26 @@ function M.remove(dir)
   return core.rmdir(dir)
 end
 
---- Remove groups of callers that are no more, such as those that were killed. Only empty groups
---- with our kind of name, and of a process that this one could see.
+--- Groups of callers that are no more, such as those that were killed: only those with our kind of
+--- name, and of a process that this one could see.
+---@param dir string
+---@return string[] names
+function M.stale(dir)
+  local list = {}
+  for _, entry in ipairs(core.readdir(dir) or {}) do
+    local pid, start, ns = entry:match(M.pattern)
+    if pid and caller.is_gone(pid, start, ns) then list[#list + 1] = entry end
+  end
+  return list
+end
+
+--- Remove such groups, if they are empty.
 ---@param dir string
 ---@return string[] removed
 function M.sweep(dir)
-  local removed, here = {}, namespace()
-  for _, entry in ipairs(core.readdir(dir) or {}) do
-    local pid, start, ns = entry:match(M.pattern)
-    if pid and ns == here and started(tonumber(pid)) ~= start and M.remove(dir .. "/" .. entry) then
-      removed[#removed + 1] = entry
-    end
+  local removed = {}
+  for _, entry in ipairs(M.stale(dir)) do
+    if M.remove(dir .. "/" .. entry) then removed[#removed + 1] = entry end
   end
   return removed
 end
