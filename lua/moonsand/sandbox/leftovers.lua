@@ -60,7 +60,7 @@ end
 function M.remove()
   local removed, stuck = {}, {}
   for _, one in ipairs(M.find()) do
-    local ok, err = true, nil
+    local ok, err
     if one.kind == "group" then
       ok, err = sweep.remove(one.path)
     else
