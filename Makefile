@@ -84,7 +84,7 @@ lint:
 bench:
 	@sh .ci/need 'make bench' build run bench
 	@$(MAKE) --no-print-directory -s all $(O)/bench/floor
-	@LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' FLOOR='$(O)/bench/floor' \
+	@LUA_PATH='./lua/?.lua;./lua/?/init.lua;./?.lua;;' LUA_CPATH='$(O)/?.so;;' O='$(O)' \
 	  sh -e -c 'for file in bench/*.lua; do $(LUA) "$$file"; done'
 
 # Longer, for one that looks for something: make fuzz SECONDS=3600

@@ -1,14 +1,16 @@
 /*
 ** The floor: what one sandbox costs when C asks the kernel for it in the most direct way.
 **
-**   floor INIT [net] [filter FILE] OPERATION... -- PROGRAM ARGUMENT... -- FILE... -- PEER ARGUMENT...
+**   floor INIT [net] [filter FILE] OPERATION... --- PROGRAM ARGUMENT... --- FILE...
+**         --- PEER ARGUMENT... [--- PEER ARGUMENT...]...
 **
 ** The operations come from the plan of the sandbox that it is compared with, so both make the same
-** mounts. It reads one letter a round and answers with a line, "NANOSECONDS STATUS BYTES", and the
-** BYTES that were captured:
+** mounts. It reads one letter a round and answers with a line, "NANOSECONDS STATUS BYTES CPU", and
+** the BYTES that were captured; CPU is the processor time in microseconds of all that was started:
 **
 **   f   PROGRAM in the sandbox that is made here, below INIT (core/init.c: no libc, one page)
-**   p   PEER, started by posix_spawn, with each FILE open from descriptor 10 on
+**   p   the first PEER, started by posix_spawn, with each FILE open from descriptor 10 on
+**   q   the second, and so on
 */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -42,13 +44,18 @@
 #include "../core/clone.h"
 #include "../core/status.h"
 
-enum { OUTPUT_LIMIT = 1 << 20, FIRST_FILE = 10 };
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467
+#endif
+
+enum { OUTPUT_LIMIT = 1 << 20, FIRST_FILE = 10, PEERS = 10 };
 
 extern char **environ;
 
 static uint64_t namespaces =
   CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-static char **operations, **program, **files, **peer;
+static char **operations, **program, **files, **peers[PEERS], **peer;
+static bool modern; /* Linux 6.15: open_tree_attr, and an upper that is mounted nowhere */
 static char uid_map[64], gid_map[64], output[OUTPUT_LIMIT];
 static size_t output_size;
 static struct sock_filter instructions[4096];
@@ -97,18 +104,27 @@ static void attach(int mount, int root, const char *target)
   close(mount);
 }
 
+static int copy_tree(int at, const char *path, unsigned flags, uint64_t attributes)
+{
+  struct mount_attr attr = {.attr_set = attributes, .propagation = MS_PRIVATE};
+  int tree;
+
+  flags |= OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
+  if (modern) return (int)syscall(SYS_open_tree_attr, at, path, flags, &attr, sizeof attr);
+  tree = open_tree(at, path, flags);
+  if (tree >= 0)
+    TRY(mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr));
+  return tree;
+}
+
 static void make_bind(int root, const char *source, const char *target, bool optional)
 {
-  struct mount_attr attr = {
-    .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
-    .propagation = MS_PRIVATE,
-  };
-  int file, tree = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  int file, tree = copy_tree(AT_FDCWD, source, 0,
+                             MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
   struct stat st;
 
   if (tree < 0 && optional) return;
   TRY(tree);
-  TRY(mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr));
   TRY(fstat(tree, &st));
   if (S_ISDIR(st.st_mode)) {
     TRY(mkdirat(root, target, 0755));
@@ -139,7 +155,6 @@ static void make_dev(int root, const char *target)
   TRY(symlinkat("/proc/self/fd/1", dev, "stdout"));
   TRY(symlinkat("/proc/self/fd/2", dev, "stderr"));
   TRY(mkdirat(dev, "shm", 01777));
-  TRY(fchmodat(dev, "shm", 01777, 0));
   close(dev);
 }
 
@@ -160,13 +175,50 @@ static void make_file(int root, const char *target, const char *text)
   close(fd);
 }
 
+static int empty_directory(void)
+{
+  return finish(context("tmpfs", "0555"), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+                MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
+static int hidden(struct stat *st, int *first)
+{
+  bool directory = S_ISDIR(st->st_mode);
+
+  if (*first >= 0)
+    return open_tree(*first, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+  *first = directory ? empty_directory()
+                     : open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  return *first;
+}
+
+/* What is there of a list of paths is hidden, or read-only in place. */
+static char **make_covers(int root, char **path, bool hide)
+{
+  int first[2] = {-1, -1};
+
+  for (; strcmp(*path, ".") != 0; path++) {
+    int tree, place = openat(root, *path, O_PATH | O_CLOEXEC);
+    struct stat st;
+
+    if (place < 0) continue;
+    TRY(fstat(place, &st));
+    tree = hide ? hidden(&st, &first[S_ISDIR(st.st_mode)])
+                : copy_tree(place, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY);
+    TRY(move_mount(tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+    if (tree != first[0] && tree != first[1]) close(tree);
+    close(place);
+  }
+  return path + 1;
+}
+
 /* Its upper vanishes: a tmpfs that the overlay alone holds in the end. */
 static char **make_overlay(int root, const char *target, char **lower)
 {
   int fs, tmpfs = finish(context("tmpfs", "0755"), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 
   TRY(mkdirat(root, target, 0755));
-  TRY(move_mount(tmpfs, "", root, target, MOVE_MOUNT_F_EMPTY_PATH));
+  if (!modern) TRY(move_mount(tmpfs, "", root, target, MOVE_MOUNT_F_EMPTY_PATH));
   TRY(mkdirat(tmpfs, "upper", 0755));
   TRY(mkdirat(tmpfs, "work", 0755));
   TRY(fchdir(tmpfs));
@@ -178,8 +230,10 @@ static char **make_overlay(int root, const char *target, char **lower)
   TRY(fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0));
   TRY(fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0));
   fs = finish(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-  TRY(umount2(".", MNT_DETACH));
-  close(tmpfs);
+  if (!modern) {
+    TRY(umount2(".", MNT_DETACH));
+    close(tmpfs);
+  }
   attach(fs, root, target);
   return lower + 1;
 }
@@ -217,6 +271,10 @@ static void make_world(int root)
       TRY(setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}));
     } else if (take(&at, "overlay")) {
       at = make_overlay(root, at[0], at + 1);
+    } else if (take(&at, "mask")) {
+      at = make_covers(root, at, true);
+    } else if (take(&at, "protect")) {
+      at = make_covers(root, at, false);
     } else {
       errno = EINVAL;
       die(*at);
@@ -352,6 +410,16 @@ static int end_sandbox(pid_t pid)
   return ended.status;
 }
 
+/* Processor time of the children that were waited for. */
+static int64_t children_time(void)
+{
+  struct rusage usage;
+
+  getrusage(RUSAGE_CHILDREN, &usage);
+  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * INT64_C(1000000) +
+         usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
 static pid_t start_peer(int *out)
 {
   posix_spawn_file_actions_t actions;
@@ -406,7 +474,7 @@ static int64_t now(void)
 
 static void round_of(pid_t (*start)(int *out), int (*end)(pid_t pid))
 {
-  int64_t began = now();
+  int64_t time, spent = children_time(), began = now();
   int in[2], out[2], status;
 
   for (int i = 0; i < 2; i++) {
@@ -420,19 +488,21 @@ static void round_of(pid_t (*start)(int *out), int (*end)(pid_t pid))
   capture(in);
   close(in[0]), close(in[1]);
   status = end(pid);
-  printf("%lld %d %zu\n", (long long)(now() - began), status, output_size);
+  time = now() - began;
+  while (waitpid(-1, NULL, 0) > 0) continue; /* what a peer has left behind */
+  printf("%lld %d %zu %lld\n", (long long)time, status, output_size,
+         (long long)(children_time() - spent));
   fwrite(output, 1, output_size, stdout);
   fflush(stdout);
 }
 
-/* What comes before "--"; the list ends in NULL where that was. */
+/* What comes before "---" or the end; the list ends in NULL there. */
 static char **section(char ***at)
 {
   char **list = *at;
 
-  while (**at && strcmp(**at, "--") != 0) ++*at;
-  if (!**at) die("usage: floor INIT [net] [filter FILE] OPERATION... -- PROGRAM... -- FILE... -- PEER...");
-  *(*at)++ = NULL;
+  while (**at && strcmp(**at, "---") != 0) ++*at;
+  if (**at) *(*at)++ = NULL;
   return list;
 }
 
@@ -452,23 +522,27 @@ int main(int argc, char **argv)
 {
   char **at = argv + 2, letter;
 
-  if (argc < 3) die("usage: floor INIT ...");
+  if (argc < 3) die("usage: floor INIT OPERATION... --- PROGRAM... --- FILE... --- PEER...");
+  umask(0);
+  modern = syscall(SYS_open_tree_attr, -1, "", 0, NULL, 0) < 0 && errno != ENOSYS;
+  TRY(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
   TRY(init_fd = open(argv[1], O_PATH | O_CLOEXEC));
   if (take(&at, "net")) namespaces |= CLONE_NEWNET;
   if (take(&at, "filter")) read_filter(*at++);
   operations = section(&at);
   program = section(&at);
   files = section(&at);
-  peer = at;
+  for (int i = 0; i < PEERS && *at; i++) peers[i] = section(&at);
   snprintf(uid_map, sizeof uid_map, "%u %u 1", geteuid(), geteuid());
   snprintf(gid_map, sizeof gid_map, "%u %u 1", getegid(), getegid());
   while (prctl(PR_CAPBSET_READ, last_cap + 1, 0, 0, 0) >= 0) last_cap++;
   TRY(null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC));
   TRY(self_fd = pidfd_open(getpid(), 0));
   while (read(0, &letter, 1) == 1) {
+    peer = letter >= 'p' && letter < 'p' + PEERS ? peers[letter - 'p'] : NULL;
     if (letter == 'f')
       round_of(start_sandbox, end_sandbox);
-    else
+    else if (peer)
       round_of(start_peer, end_peer);
   }
   return 0;

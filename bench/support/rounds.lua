@@ -1,0 +1,47 @@
+--- Rounds in which every way is taken once, and what comes of them.
+local core = require "moonsand.core"
+
+local M = {}
+
+local pause = 0.002 -- seconds: the kernel takes the last sandbox apart a little later
+local warm_up = 4
+
+function M.median(list)
+  local sorted = table.move(list, 1, #list, 1, {})
+  table.sort(sorted)
+  local middle = #sorted // 2
+  return #sorted % 2 == 1 and sorted[middle + 1] or (sorted[middle] + sorted[middle + 1]) / 2
+end
+
+function M.fastest(list)
+  local least = math.huge
+  for _, value in ipairs(list) do least = math.min(least, value) end
+  return least
+end
+
+--- The median of each round's own ratio.
+function M.ratio(a, b)
+  local list = {}
+  for i = 1, #a do list[i] = a[i] / b[i] end
+  return M.median(list)
+end
+
+--- Take each of the ways once a round, beginning with another one each time: for every way what its
+--- function returned, {seconds, processor seconds?} in lists.
+---@param ways fun(): number, number?[]
+---@param count integer
+function M.take(ways, count)
+  local wall, cpu = {}, {}
+  for k in ipairs(ways) do wall[k], cpu[k] = {}, {} end
+  for i = 1 - warm_up, count do
+    for k = 0, #ways - 1 do
+      local at = (i + k) % #ways + 1
+      core.poll({}, pause)
+      local seconds, busy = ways[at]()
+      if i > 0 then wall[at][i], cpu[at][i] = seconds, busy end
+    end
+  end
+  return wall, cpu
+end
+
+return M
