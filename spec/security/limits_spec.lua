@@ -287,31 +287,36 @@ describe("nothing of a limited sandbox", function()
     assert.are.same({}, groups_of(core.getpid()))
   end)
 
-  it("is left when the caller was killed: the next caller takes its groups away", function()
-    if not able "memory" then return end
-    local reader <close>, writer = core.pipe()
-    local process <close> = host.start({"lua5.4", "-e", [[
-      local sandbox = require "moonsand.sandbox"
-      local r = sandbox.new({script = "sleep 1000", limits = {memory = "256M", pids = 50}}):start()
-      io.write("up\n") io.flush()
-      require("moonsand.core").poll({}, 1000)
-      print(r)
-    ]]}, {[0] = 0, [1] = writer, [2] = 2})
-    writer:close()
-    assert.are.equal("up\n", reader:read())
-    local pid = process:pid()
-    assert.is_true(#groups_of(pid) > 0)
-    process:kill("KILL")
-    core.poll {{fd = process}}
-    process:wait()
-    -- its pid 1 dies with it, and all inside; then the groups are empty
-    local function next_caller()
-      host.lua [[require("moonsand.sandbox").new({script = "true", limits = {memory = "256M",
-        pids = 50}}):run()]]
-      return #groups_of(pid) == 0
-    end
-    assert.is_true(host.eventually(next_caller))
-  end)
+  for how, stop in pairs {killed = "", ["killed while all was frozen"] = "assert(r:stop())"} do
+    it("is left when the caller was " .. how .. ": the next caller takes it away", function()
+      if not able "memory" then return end
+      local reader <close>, writer = core.pipe()
+      local mark = ("moonsand-spec-%d-%d"):format(core.getpid(), core.time_ns())
+      local process <close> = host.start({"lua5.4", "-e", [[
+        local sandbox = require "moonsand.sandbox"
+        local r = sandbox.new({script = "sleep 1000; : ]] .. mark .. [[",
+          limits = {memory = "256M", pids = 50}}):start()
+        ]] .. stop .. [[ io.write("up\n") io.flush()
+        require("moonsand.core").poll({}, 1000)
+        print(r)
+      ]]}, {[0] = 0, [1] = writer, [2] = 2})
+      writer:close()
+      assert.are.equal("up\n", reader:read())
+      local pid = process:pid()
+      assert.is_true(#groups_of(pid) > 0)
+      process:kill("KILL")
+      core.poll {{fd = process}}
+      process:wait()
+      -- its pid 1 dies with it, and all inside; then the groups are empty
+      local function next_caller()
+        host.lua [[require("moonsand.sandbox").new({script = "true", limits = {memory = "256M",
+          pids = 50}}):run()]]
+        return #groups_of(pid) == 0
+      end
+      assert.is_true(host.eventually(next_caller))
+      assert.are.same({}, host.processes(mark))
+    end)
+  end
 
   it("is shared by others: two at once have a group each", function()
     if not able "memory" then return end

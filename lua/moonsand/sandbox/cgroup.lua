@@ -162,7 +162,9 @@ function M.refused(dir, version, message, errno, world)
 end
 
 --- The leaf that a caller of ours has moved into stands for the group above it.
-local function without_leaf(dir)
+---@param dir string
+---@return string
+function M.without_leaf(dir)
   local parent, name = dir:match("^(.*)/([^/]+)$")
   return name and sweep.is_leaf(name) and parent or dir
 end
@@ -240,7 +242,7 @@ end
 ---@return moonsand.sandbox.Place? place
 ---@return moonsand.sandbox.WhyNot? why_not
 function M.place_v2(v2, controllers, world)
-  local dir = without_leaf(v2.dir)
+  local dir = M.without_leaf(v2.dir)
   local there = words(world.read(dir .. "/cgroup.controllers"))
   local given = words(world.read(dir .. "/cgroup.subtree_control"))
   local ok, reason = is_domain(dir, world)

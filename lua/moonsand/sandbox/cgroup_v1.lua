@@ -1,7 +1,7 @@
 --- Version 1 control groups: a hierarchy for each controller. What is written for a limit, what
 --- the counters say, how a group is stopped (Documentation/admin-guide/cgroup-v1).
 local core = require "moonsand.core"
-local counter = require "moonsand.sandbox.counter"
+local groupfile = require "moonsand.sandbox.groupfile"
 local machine = require "moonsand.sandbox.machine"
 local read = require("moonsand.text").read
 
@@ -51,8 +51,8 @@ end
 ---@param dir string
 ---@return table<string, integer>
 function M.read(dir)
-  local function value(file) return counter.number(dir .. "/" .. file) end
-  local function line(file, key) return counter.line(read(dir .. "/" .. file), key) end
+  local function value(file) return groupfile.number(dir .. "/" .. file) end
+  local function line(file, key) return groupfile.line(read(dir .. "/" .. file), key) end
   local bytes = read(dir .. "/blkio.throttle.io_service_bytes_recursive")
   local user, system = value "cpuacct.usage_user", value "cpuacct.usage_sys"
   local throttled = line("cpu.stat", "throttled_time")
@@ -62,7 +62,7 @@ function M.read(dir)
     pids_peak = value "pids.peak", pids_refused = line("pids.events", "max"),
     user_us = user and user // 1000, system_us = system and system // 1000,
     throttled_us = throttled and throttled // 1000,
-    io_read = counter.sum(bytes, "Read (%d+)"), io_written = counter.sum(bytes, "Write (%d+)"),
+    io_read = groupfile.sum(bytes, "Read (%d+)"), io_written = groupfile.sum(bytes, "Write (%d+)"),
   }
 end
 

@@ -1,7 +1,7 @@
 --- Version 2 control groups: one hierarchy for all controllers. What is written for a limit, what
 --- the counters say, how a group is stopped and killed (Documentation/admin-guide/cgroup-v2.rst).
 local core = require "moonsand.core"
-local counter = require "moonsand.sandbox.counter"
+local groupfile = require "moonsand.sandbox.groupfile"
 local machine = require "moonsand.sandbox.machine"
 local read = require("moonsand.text").read
 
@@ -50,17 +50,17 @@ end
 ---@param dir string
 ---@return table<string, integer>
 function M.read(dir)
-  local function value(file) return counter.number(dir .. "/" .. file) end
+  local function value(file) return groupfile.number(dir .. "/" .. file) end
   local function text(file) return read(dir .. "/" .. file) end
   local cpu, io_stat, memory = text "cpu.stat", text "io.stat", text "memory.events"
   return {
-    memory_peak = value "memory.peak", memory_refused = counter.line(memory, "oom"),
-    oom_kills = counter.line(memory, "oom_kill"),
-    pids_peak = value "pids.peak", pids_refused = counter.line(text "pids.events", "max"),
-    user_us = counter.line(cpu, "user_usec"), system_us = counter.line(cpu, "system_usec"),
-    throttled_us = counter.line(cpu, "throttled_usec"),
-    io_read = counter.sum(io_stat, "rbytes=(%d+)"),
-    io_written = counter.sum(io_stat, "wbytes=(%d+)"),
+    memory_peak = value "memory.peak", memory_refused = groupfile.line(memory, "oom"),
+    oom_kills = groupfile.line(memory, "oom_kill"),
+    pids_peak = value "pids.peak", pids_refused = groupfile.line(text "pids.events", "max"),
+    user_us = groupfile.line(cpu, "user_usec"), system_us = groupfile.line(cpu, "system_usec"),
+    throttled_us = groupfile.line(cpu, "throttled_usec"),
+    io_read = groupfile.sum(io_stat, "rbytes=(%d+)"),
+    io_written = groupfile.sum(io_stat, "wbytes=(%d+)"),
   }
 end
 

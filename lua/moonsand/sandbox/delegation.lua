@@ -2,44 +2,30 @@
 --- below it, it must not have processes itself ("no internal processes", cgroups(7)).
 local core = require "moonsand.core"
 local sweep = require "moonsand.sandbox.sweep"
+local write = require("moonsand.sandbox.groupfile").write
 
 local M = {}
 
 local EBUSY, EEXIST = 16, 17
-
---- Write to a file of the kernel.
----@param path string
----@param text string
----@return boolean? ok
----@return string? message
----@return integer? errno
-function M.write(path, text)
-  local handle <close>, err, errno = core.open(path, "w")
-  if not handle then return nil, err, errno end
-  local count
-  count, err, errno = handle:write(text)
-  if not count then return nil, ("%s: %s"):format(path, err), errno end
-  return true
-end
 
 --- The caller and its children move into a leaf below their group. A child may end meanwhile.
 local function enter_leaf(place)
   local leaf = place.dir .. "/" .. sweep.name(0)
   local ok, err, errno = core.mkdir(leaf)
   if not ok and errno ~= EEXIST then return nil, err, errno end -- that one is ours, too
-  ok, err, errno = M.write(leaf .. "/cgroup.procs", "0")
+  ok, err, errno = write(leaf .. "/cgroup.procs", "0")
   if not ok then
     core.rmdir(leaf)
     return nil, err, errno
   end
-  for _, pid in ipairs(place.children) do M.write(leaf .. "/cgroup.procs", pid) end
+  for _, pid in ipairs(place.children) do write(leaf .. "/cgroup.procs", pid) end
   return leaf
 end
 
 local function leave_leaf(place, leaf)
   if not leaf then return end
   for _, pid in ipairs {"0", table.unpack(place.children)} do
-    M.write(place.dir .. "/cgroup.procs", pid)
+    write(place.dir .. "/cgroup.procs", pid)
   end
   core.rmdir(leaf)
 end
@@ -57,7 +43,7 @@ function M.enable(place)
   end
   for _, controller in ipairs(place.enable or {}) do
     local ok
-    ok, err, errno = M.write(place.dir .. "/cgroup.subtree_control", "+" .. controller)
+    ok, err, errno = write(place.dir .. "/cgroup.subtree_control", "+" .. controller)
     if not ok then
       leave_leaf(place, leaf)
       if errno == EBUSY then err = "processes have come into the group meanwhile" end

@@ -1,7 +1,7 @@
 --- Stop all that is in a control group, or let it go on, without the programs' noticing.
 local core = require "moonsand.core"
 local read = require("moonsand.text").read
-local write = require("moonsand.sandbox.delegation").write
+local write = require("moonsand.sandbox.groupfile").write
 
 local M = {}
 

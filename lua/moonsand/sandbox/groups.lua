@@ -8,6 +8,7 @@ local freezer = require "moonsand.sandbox.freezer"
 local order = require "moonsand.order"
 local read = require("moonsand.text").read
 local sweep = require "moonsand.sandbox.sweep"
+local write = require("moonsand.sandbox.groupfile").write
 
 local M = {}
 
@@ -59,7 +60,7 @@ local function apply(group, limit, value)
   if not list then return nil, why end
   for _, setting in ipairs(list) do
     local path = ("%s/%s"):format(group.dir, setting[1])
-    local ok, err, errno = delegation.write(path, tostring(setting[2]))
+    local ok, err, errno = write(path, tostring(setting[2]))
     if not ok then
       return nil, {what = err, fix = "moonsand doctor", path = path, errno = errno}
     end
@@ -205,7 +206,7 @@ end
 function Groups:kill()
   for _, group in ipairs(self.made) do
     local file = group.dir .. "/cgroup.kill"
-    if group.version == 2 and core.stat(file) then delegation.write(file, "1") end
+    if group.version == 2 and core.stat(file) then write(file, "1") end
   end
 end
 
@@ -219,7 +220,7 @@ function Groups:close()
   for i = #self.made, 1, -1 do
     local group = table.remove(self.made, i)
     while select(3, sweep.remove(group.dir)) == EBUSY and core.clock() < deadline do
-      if group.version == 2 then delegation.write(group.dir .. "/cgroup.kill", "1") end
+      if group.version == 2 then write(group.dir .. "/cgroup.kill", "1") end
       core.poll({}, 0.002)
     end
   end

@@ -22,7 +22,7 @@ local function group_directories()
   for _, hierarchy in pairs(layout.v1) do
     if hierarchy.dir then set[hierarchy.dir] = true end
   end
-  if layout.v2 and layout.v2.dir then set[layout.v2.dir] = true end
+  if layout.v2 and layout.v2.dir then set[cgroup.without_leaf(layout.v2.dir)] = true end
   return order.keys(set)
 end
 
@@ -62,7 +62,7 @@ function M.remove()
   for _, one in ipairs(M.find()) do
     local ok, err
     if one.kind == "group" then
-      ok, err = sweep.remove(one.path)
+      ok, err = sweep.remove_stale(one.path)
     else
       ok, err = core.remove_tree(one.path)
     end

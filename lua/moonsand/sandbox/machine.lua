@@ -1,5 +1,5 @@
 --- What limits need to know of the machine: its disks, its swap, the shares of its processors.
-local counter = require "moonsand.sandbox.counter"
+local groupfile = require "moonsand.sandbox.groupfile"
 local core = require "moonsand.core"
 local read = require("moonsand.text").read
 
@@ -32,7 +32,7 @@ end
 local function disks()
   local list = {}
   for _, entry in ipairs(core.readdir("/sys/block") or {}) do
-    local size = counter.number(("/sys/block/%s/size"):format(entry))
+    local size = groupfile.number(("/sys/block/%s/size"):format(entry))
     if not entry:find("^loop") and not entry:find("^z?ram") and size and size > 0 then
       list[#list + 1] = (read(("/sys/block/%s/dev"):format(entry)) or ""):match("%d+:%d+")
     end

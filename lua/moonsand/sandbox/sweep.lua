@@ -2,8 +2,13 @@
 --- removed by the next one.
 local caller = require "moonsand.sandbox.caller"
 local core = require "moonsand.core"
+local order = require "moonsand.order"
+local write = require("moonsand.sandbox.groupfile").write
 
 local M = {}
+
+local EBUSY = 16
+local PATIENCE = 0.5 -- seconds for what is in a group to end
 
 --- moonsand-PID-START-PIDNAMESPACE-N; number 0 is the leaf that the caller itself has moved into.
 M.pattern = "^moonsand%-(%d+)%-(%d+)%-(%d+)%-(%d+)$"
@@ -50,13 +55,39 @@ function M.stale(dir)
   return list
 end
 
---- Remove such groups, if they are empty.
+--- What is left in a group whose caller is no more ends by itself, unless it is frozen.
+local function release(dir)
+  for file, text in order.sorted {["cgroup.freeze"] = "0", ["freezer.state"] = "THAWED",
+    ["cgroup.kill"] = "1"} do
+    if core.stat(dir .. "/" .. file) then write(dir .. "/" .. file, text) end
+  end
+end
+
+--- Remove the group of a caller that is no more, and what is in it; but in a leaf, children of the
+--- caller may live on.
+---@param dir string
+---@return boolean? ok
+---@return string? message
+---@return integer? errno
+function M.remove_stale(dir)
+  local ok, err, errno = M.remove(dir)
+  if ok or errno ~= EBUSY or M.is_leaf(dir:match("[^/]*$")) then return ok, err, errno end
+  release(dir)
+  local deadline = core.clock() + PATIENCE
+  repeat
+    core.poll({}, 0.002)
+    ok, err, errno = M.remove(dir)
+  until ok or errno ~= EBUSY or core.clock() > deadline
+  return ok, err, errno
+end
+
+--- Remove such groups.
 ---@param dir string
 ---@return string[] removed
 function M.sweep(dir)
   local removed = {}
   for _, entry in ipairs(M.stale(dir)) do
-    if M.remove(dir .. "/" .. entry) then removed[#removed + 1] = entry end
+    if M.remove_stale(dir .. "/" .. entry) then removed[#removed + 1] = entry end
   end
   return removed
 end

@@ -1,7 +1,23 @@
---- Numbers in the small files of the kernel.
+--- The files of control groups: numbers in them, and writing to them.
+local core = require "moonsand.core"
 local read = require("moonsand.text").read
 
 local M = {}
+
+--- Write to a file of the kernel; there is none to be made.
+---@param path string
+---@param text string
+---@return boolean? ok
+---@return string? message
+---@return integer? errno
+function M.write(path, text)
+  local handle <close>, err, errno = core.open(path, "w")
+  if not handle then return nil, err, errno end
+  local count
+  count, err, errno = handle:write(text)
+  if not count then return nil, ("%s: %s"):format(path, err), errno end
+  return true
+end
 
 --- The integer that a file starts with.
 ---@param path string
