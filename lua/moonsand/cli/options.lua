@@ -1,6 +1,7 @@
 --- The options of `moonsand run` and the keys of `sandbox.new` are one vocabulary; this is the map.
 --- Every option that may be repeated is noted in the order in which it stood on the command line.
 local fault = require "moonsand.fault"
+local profile = require "moonsand.sandbox.profile"
 
 local M = {}
 
@@ -79,6 +80,8 @@ function M.define(parser)
     made:target(option[2])
     if option[5] then made:choices(option[5]) end
   end
+  parser:option("--profile"):argname("FILE.lua"):count("*"):target("profiles")
+    :description("a table of options, keys as in sandbox.new; what is said here wins")
   parser:flag("--pty"):description("a terminal of its own: it can push no keys into the caller's")
   parser:flag("--as-init"):description("the program itself is pid 1")
   parser:flag("--nested"):description("sandboxes can be made inside")
@@ -318,8 +321,9 @@ end
 --- What no option names is the caller's own; with a terminal there is but what it shows.
 local function set_streams(spec, args)
   for number, name in pairs {[0] = "stdin", "stdout", "stderr"} do
-    spec[name] = stream(args[name])
-    if not spec[name] and not spec.fds[number] and (number == 0 or not spec.pty) then
+    spec[name] = stream(args[name]) or spec[name]
+    local taken = spec[name] or spec.fds and spec.fds[number]
+    if not taken and (number == 0 or not spec.pty) then
       spec[name] = "inherit"
     end
   end
@@ -334,13 +338,28 @@ local function without_empty(spec)
   return spec
 end
 
+--- The command line's mounts go over all of a profile's.
+local function last_order(base)
+  local last = 0
+  for _, list in pairs(base) do
+    for _, entry in ipairs(type(list) == "table" and list or {}) do
+      local at = type(entry) == "table" and entry.order
+      if math.type(at) == "integer" then last = math.max(last, at) end
+    end
+  end
+  return last
+end
+
 --- The table for `sandbox.new` that the arguments stand for. Pure: nothing is opened or run.
 ---@param args table                                parsed by a parser that `define` has seen
 ---@param environment fun(name: string): string?   the caller's environment
+---@param base? table                               what they are said over: a profile
 ---@return table spec   without the command
-function M.from_arguments(args, environment)
+function M.from_arguments(args, environment, base)
+  base = base or {}
   local spec = {
-    binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {}, last = 0,
+    binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {},
+    last = last_order(base),
     cap_add = {}, cap_drop = {}, share = {}, as_init = args.as_init,
     limits = {}, devices = {}, mask = {}, protect = {}, sysfs = args.sysfs, devpts = args.devpts,
     proc = args.proc ~= "none" and args.proc, idle_timeout = seconds(args, "idle_timeout"),
@@ -352,16 +371,17 @@ function M.from_arguments(args, environment)
     steps = args.steps,
     timeout = seconds(args, "timeout"), grace = seconds(args, "grace"),
   }
-  spec.env.TERM = environment "TERM"
+  if not (base.env and base.env.TERM) then spec.env.TERM = environment "TERM" end
   for _, step in ipairs(args.ordered or {}) do adders[step.option](spec, step, environment) end
-  set_streams(spec, args)
   for _, last in ipairs(spec.overlays) do
     if #last.lower == 0 then
       wrong({option = last.read_only and "--overlay-ro" or "--overlay", value = last.target},
         "it has no --lower")
     end
   end
-  return without_empty(spec)
+  spec = profile.merge(base, without_empty(spec))
+  set_streams(spec, args)
+  return spec
 end
 
 return M

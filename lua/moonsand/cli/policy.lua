@@ -1,9 +1,27 @@
---- Files that hold a table, for `--seccomp`, `--landlock` and `--steps`.
+--- Files that hold a table, for `--profile`, `--seccomp`, `--landlock` and `--steps`.
 local fault = require "moonsand.fault"
+local options = require "moonsand.cli.options"
+local order = require "moonsand.order"
+local profile = require "moonsand.sandbox.profile"
 
 local M = {}
 
 local presets = {build = true, none = true}
+
+local DEEP <const> = 20
+
+--- Where in a table there is something that is no data.
+local function odd(value, where, depth)
+  local kind = type(value)
+  if kind ~= "table" then
+    return (kind == "function" or kind == "thread") and ("%s is a %s"):format(where, kind) or nil
+  end
+  if depth > DEEP then return where .. " is a table in itself" end
+  for key, field in pairs(value) do
+    local found = odd(field, ("%s.%s"):format(where, key), depth + 1)
+    if found then return found end
+  end
+end
 
 --- The table that a Lua file returns. The file sees nothing but itself: no library, no variable.
 ---@param option string   for messages
@@ -20,11 +38,65 @@ function M.read(option, path)
   local ok, value = pcall(chunk)
   if not ok then wrong(tostring(value)) end
   if type(value) ~= "table" then wrong(("it returns a %s"):format(type(value))) end
+  local found = odd(value, "it", 0)
+  if found then wrong(found .. ", and only data is read") end
   return value
 end
 
+--- "file:line" of the first word in quotes of a message that the file assigns to.
+local function place(path, message)
+  local words = {}
+  for word in message:gmatch("'([%w_]+)'") do words[#words + 1] = word end
+  for word in message:gmatch("([%w_]+)[%[.]") do words[#words + 1] = word end
+  for _, word in ipairs(words) do
+    local number = 0
+    for line in io.lines(path) do
+      number = number + 1
+      if line:find("%f[%w_]" .. word .. "%f[^%w_]%s*=[^=]") then
+        return ("%s:%d"):format(path, number)
+      end
+    end
+  end
+  return path
+end
+
+--- Variables that the caller lets through, as `--pass-env` does.
+local function pass(spec, environment)
+  local names = spec.pass_env or {}
+  spec.pass_env = nil
+  if #names == 0 then return end
+  local env = {}
+  for _, name in ipairs(names) do env[name] = environment(name) end
+  for name, value in order.sorted(spec.env or {}) do env[name] = value end
+  spec.env = env
+end
+
+local function profile_of(path, environment)
+  local spec = M.read("--profile", path)
+  local ok, problem = pcall(function()
+    pass(spec, environment)
+    require("moonsand.sandbox.options").check(spec)
+  end)
+  if ok then return spec end
+  if fault.is(problem) then problem.where = problem.where or place(path, problem.message) end
+  error(problem, 0)
+end
+
+--- The tables of `--profile`, one over the other. Each is checked by itself, so that a mistake is
+--- told with its file.
+---@param paths? string[]
+---@param environment fun(name: string): string?
+---@return table? spec   nil when there is no profile
+function M.profiles(paths, environment)
+  local base
+  for _, path in ipairs(paths or {}) do
+    base = profile.merge(base or {}, profile.apply(profile_of(path, environment)))
+  end
+  return base
+end
+
 --- Put the tables in the place of the files' names.
----@param spec table   for `sandbox.new`
+---@param spec table   arguments, or options for `sandbox.new`
 ---@return table spec
 function M.load(spec)
   if spec.seccomp and not presets[spec.seccomp] then
@@ -33,6 +105,15 @@ function M.load(spec)
   if spec.steps then spec.steps = M.read("--steps", spec.steps) end
   if spec.landlock then spec.landlock = M.read("--landlock", spec.landlock) end
   return spec
+end
+
+--- The table for `sandbox.new` that a command line stands for, with all the files it names.
+---@param args table   parsed
+---@param environment fun(name: string): string?   the caller's environment
+---@return table spec   without the command
+function M.spec(args, environment)
+  local base = M.profiles(args.profiles, environment)
+  return options.from_arguments(M.load(args), environment, base)
 end
 
 return M

@@ -81,7 +81,7 @@ function M.run(args, ui)
   if not args.rest or #args.rest == 0 then
     fault.throw("usage", "there is no command after --", {hint = M.hint})
   end
-  local spec = policy.load(options.from_arguments(args, ui.env))
+  local spec = policy.spec(args, ui.env)
   spec.command = args.rest
   if args.plan then return show(args.plan, sandbox.new(spec), ui) end
   local _ <close> = attach.prepare(spec)

@@ -88,7 +88,7 @@ end
 ---@return integer code
 function M.run(args, ui)
   if args.task then return enter(args, ui) end
-  local spec = policy.load(options.from_arguments(args, ui.env))
+  local spec = policy.spec(args, ui.env)
   set_program(spec, args.rest, "moonsand")
   return finish(M.attached(spec), ui)
 end

@@ -15,7 +15,7 @@ local possible = {
   umask = true, timeout = true, grace = true, idle_timeout = true, limits = true, stdin = true,
   stdout = true, stderr = true, fds = true, capture_limit = true, on_output = true,
   session = true, pty = true, name = true, seccomp = true, landlock = true, fsync = true,
-  chown = true, isolation = true, steps = true,
+  chown = true, isolation = true, steps = true, profile = true,
 }
 
 --- Keys that may be there with the one value that is true anyway.

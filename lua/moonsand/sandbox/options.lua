@@ -11,6 +11,7 @@ local limit = require "moonsand.sandbox.limit"
 local mounts = require "moonsand.sandbox.mounts"
 local namespaces = require "moonsand.sandbox.namespaces"
 local order = require "moonsand.order"
+local profile = require "moonsand.sandbox.profile"
 local redirect = require "moonsand.sandbox.redirect"
 
 local M = {}
@@ -73,6 +74,7 @@ local wrong, check_kind, check_keys, check_words = check.wrong, check.kind, chec
 ---@field landlock? moonsand.sandbox.Landlock
 ---@field isolation? "namespaces"|"filters"   filters: where there are no user namespaces
 ---@field steps? moonsand.sandbox.Hook[]   steps of one's own before or after named ones
+---@field profile? moonsand.sandbox.Options|moonsand.sandbox.Options[]   what these build on
 ---@field name? string        for messages
 
 local kinds = {
@@ -89,7 +91,7 @@ local kinds = {
   pty = {"boolean", "table"}, as_init = "boolean", name = "string", seccomp = {"string", "table"},
   nested = "boolean", fsync = "string", chown = "string", landlock = "table",
   isolation = "string", proc = {"string", "boolean"}, sysfs = "boolean", devpts = "boolean",
-  devices = "table", mask = "table", protect = "table", steps = "table",
+  devices = "table", mask = "table", protect = "table", steps = "table", profile = "table",
 }
 
 local function check_program(options)
@@ -115,6 +117,10 @@ end
 function M.check(given)
   check_kind("the option table", given, "table")
   check_keys("the options", given, kinds)
+  if given.profile then
+    given = profile.apply(given)
+    check_keys("the profile", given, kinds)
+  end
   check_program(given)
   kernel.check(given)
   ids.check(given)
