@@ -123,6 +123,40 @@ describe("an overlay", function()
     assert.are.equal("made\n", r.stdout, r.stderr)
   end)
 
+  it("marks a directory that was made anew, so that what it hides stays hidden", function()
+    local dir <close> = host.scratch()
+    dir:file("l/1/d/old", "x")
+    run({lower = {dir.path .. "/l/1"}, upper = dir.path .. "/u"}, "rm -r /o/d; mkdir /o/d")
+    assert.are.equal("y", core.xattr(dir.path .. "/u/d", "user.overlay.opaque"))
+    assert.are.equal("", run({lower = {dir.path .. "/u", dir.path .. "/l/1"}}, "ls /o/d").stdout)
+  end)
+
+  it("answers EXDEV to who renames a directory of a lower", function()
+    local dir <close> = host.scratch()
+    dir:file("l/1/d/old", "x")
+    local r = run({lower = {dir.path .. "/l/1"}},
+      "python3 -c 'import os; os.rename(\"/o/d\", \"/o/e\")'")
+    assert.matches("Invalid cross%-device link", r.stderr)
+  end)
+
+  it("leaves every byte and every time of its lowers as it was", function()
+    local dir <close> = host.scratch()
+    dir:file("l/1/d/file", "old")
+    local function state()
+      local list = {}
+      for _, name in ipairs {"d", "d/file"} do
+        local st = assert(core.stat(dir.path .. "/l/1/" .. name))
+        list[#list + 1] = ("%s %o %d %d"):format(name, st.mode, st.mtime_ns, st.ino)
+      end
+      return table.concat(list, "\n") .. dir:read("l/1/d/file")
+    end
+    local before = state()
+    local r = run({lower = {dir.path .. "/l/1"}, upper = dir.path .. "/u"},
+      "echo new >>/o/d/file; touch /o/d; chmod 700 /o/d /o/d/file; rm /o/d/file; rmdir /o/d")
+    assert.is_true(r.ok, r.stderr)
+    assert.are.equal(before, state())
+  end)
+
   it("takes any byte in a path", function()
     local dir <close> = host.scratch()
     local odd = dir:dir("a:b,c\\d e\n\"f\"")

@@ -200,6 +200,28 @@ describe("a sandbox in a sandbox", function()
   end)
 end)
 
+describe("overlays in a sandbox in a sandbox", function()
+  --- What an inner sandbox says whose overlay is over the outer one's.
+  local function stacked(inner)
+    local dir <close> = host.scratch()
+    dir:file("l/f", "deep")
+    return nested(("{script = 'cat /p/f; echo new >/p/new && echo written', proc = 'auto', "
+      .. "overlays = {%s}}"):format(inner), {overlays = {{target = "/o",
+      lower = {dir.path .. "/l"}}}})
+  end
+
+  it("may be over an overlay, and written to where the upper is on none", function()
+    assert.are.equal("deepwritten\n", stacked "{target = '/p', lower = {'/o'}}")
+    assert.are.equal("deepwritten\n", stacked
+      "{target = '/p', lower = {'/o'}, upper = '/tmp/upper'}")
+  end)
+
+  it("cannot have an upper on an overlay, and say so", function()
+    assert.matches("upper '/o/u' is on overlay, where the kernel takes none",
+      stacked "{target = '/p', lower = {'/usr/bin'}, upper = '/o/u'}")
+  end)
+end)
+
 describe("what the caller masks", function()
   it("is an empty file or directory, whatever is mounted there", function()
     local dir <close> = host.scratch()
@@ -683,5 +705,64 @@ describe("a hostile place for a mount", function()
     assert.are.same({}, core.readdir(outside))
     assert.is_nil(core.stat "/made")
     assert.is_nil(core.stat(dir.path .. "/made"))
+  end)
+end)
+
+describe("mounts of both worlds", function()
+  it("do not reach the other, even where the caller's are shared", function()
+    local dir <close> = host.scratch()
+    dir:dir "d/sub"
+    local text = inside('assert(core.propagation {target = "/", mode = "shared"})', ([[
+      local d = %q
+      local reader, writer = core.pipe()
+      local before = host.mountinfo()
+      local box = sandbox.new({script = "read x; ls /d/sub; grep -c ' /d[ /]' /proc/self/mountinfo",
+        stdin = reader, tmpfs = {{target = "/d/own", order = 1}},
+        binds = {{source = d, target = "/d", read_only = false}}}):start()
+      io.write(before == host.mountinfo() and "unchanged " or "leaked ")
+      assert(core.tmpfs {target = d .. "/sub"})
+      assert(core.file {target = d .. "/sub/later", text = ""})
+      writer:write "go\n"
+      local r = box:wait()
+      io.write(r.message or r.stdout .. r.stderr)
+    ]]):format(dir.path .. "/d"))
+    assert.are.equal("unchanged 2\n", text)
+  end)
+
+  it("stand on one another in the order that is given", function()
+    local dir <close> = host.scratch()
+    dir:file("l/overlay", "")
+    dir:file("b/bind", "")
+    local r = run {script = "ls /x /x/b /x/b/t",
+      overlays = {{target = "/x", lower = {dir.path .. "/l"}, order = 1}},
+      binds = {{source = dir.path .. "/b", target = "/x/b", read_only = false, order = 2}},
+      tmpfs = {{target = "/x/b/t", order = 3}}}
+    assert.are.equal("/x:\nb\noverlay\n\n/x/b:\nbind\nt\n\n/x/b/t:\n", r.stdout, r.message)
+    assert.are.same({"/x/b/t"}, r.mount_points)
+  end)
+
+  it("hide one that was there before", function()
+    assert.are.equal("late\n", out {script = "ls /x", tmpfs = {{target = "/x/early", order = 1},
+      {target = "/x", order = 2}}, dirs = {{target = "/x/late", order = 3}}})
+  end)
+end)
+
+describe("a socket of the caller's", function()
+  it("is bound like a file, and answers", function()
+    local dir <close> = host.scratch()
+    local server <close> = host.start({"python3", "-c", ([[
+import os, socket
+os.chdir(%q)
+s = socket.socket(socket.AF_UNIX)
+s.bind("new")
+s.listen()
+os.rename("new", "socket")
+s.accept()[0].send(b"hello")]]):format(dir.path)})
+    assert(host.eventually(function() return core.stat(dir.path .. "/socket") end))
+    local r = run {binds = {{source = dir.path .. "/socket", target = "/s"}},
+      command = {"python3", "-c", "import socket; s = socket.socket(socket.AF_UNIX); " ..
+        "s.connect('/s'); print(s.recv(9).decode())"}}
+    assert.are.equal("hello\n", r.stdout, r.stderr)
+    assert(server)
   end)
 end)
