@@ -237,7 +237,7 @@ static int core_spawn(lua_State *L)
   close(status[1]);
   if (report.err != 0) {
     process_kill(process);
-    return push_report(L, run.steps, &report);
+    return push_report(L, run.steps, run.count, &report);
   }
   return 1 + push_notes(L, run.steps, run.count, &report);
 }

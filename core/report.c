@@ -92,39 +92,52 @@ static bool was_made_to_mount_on(const Step *s, uint16_t made)
          s->verb->run != run_symlink;
 }
 
+/* Field mount_points of the table on the top of the stack, when there are any. */
+static bool set_mount_points(lua_State *L, const Step *steps, size_t count, const Report *report)
+{
+  bool any = false;
+
+  lua_newtable(L);
+  for (size_t i = 0; report->made && i < count; i++) {
+    if (!was_made_to_mount_on(&steps[i], report->made[i])) continue;
+    push_made(L, &steps[i], report->made[i]);
+    any = true;
+  }
+  if (any)
+    lua_setfield(L, -2, "mount_points");
+  else
+    lua_pop(L, 1);
+  return any;
+}
+
 /* What the caller must know though all went well: {mount_points = {path inside, ...}, proc = "bind"
    when no fresh one was to be had}. Returns 0 and pushes nothing when there is nothing. */
 int push_notes(lua_State *L, const Step *steps, size_t count, const Report *report)
 {
   bool told = report->proc_is_callers;
 
-  for (size_t i = 0; report->made && i < count; i++)
-    if (was_made_to_mount_on(&steps[i], report->made[i])) told = true;
-  if (!told) return 0;
   lua_createtable(L, 0, 2);
-  if (report->proc_is_callers) set_string(L, "proc", "bind");
-  lua_newtable(L);
-  for (size_t i = 0; report->made && i < count; i++)
-    if (was_made_to_mount_on(&steps[i], report->made[i]))
-      push_made(L, &steps[i], report->made[i]);
-  lua_setfield(L, -2, "mount_points");
-  return 1;
+  if (told) set_string(L, "proc", "bind");
+  told |= set_mount_points(L, steps, count, report);
+  if (!told) lua_pop(L, 1);
+  return told;
 }
 
-/* nil, message, errno, {step = number from 1, verb =, call =, path =, log =} */
-int push_report(lua_State *L, const Step *steps, const Report *report)
+/* nil, message, errno, {step = number from 1, verb =, call =, path =, log =, mount_points =} */
+int push_report(lua_State *L, const Step *steps, size_t count, const Report *report)
 {
   const Step *s = &steps[report->step];
 
   luaL_pushfail(L);
   push_message(L, s, report);
   lua_pushinteger(L, report->err);
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   lua_pushinteger(L, report->step + 1);
   lua_setfield(L, -2, "step");
   set_string(L, "verb", s->verb->name);
   set_string(L, "call", report->call);
   set_string(L, "path", report->path ? report->path : object_of(s));
   set_string(L, "log", report->log);
+  set_mount_points(L, steps, count, report);
   return 4;
 }

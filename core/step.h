@@ -167,7 +167,7 @@ void check_step(Check *c, int first_field, Step *s, const Verb *verb);
 /* report.c: always returns -1 */
 int stop(Run *r, const char *call, const char *path);
 int stop_with_log(Run *r, int fs, const char *call, const char *path);
-int push_report(lua_State *L, const Step *steps, const Report *report);
+int push_report(lua_State *L, const Step *steps, size_t count, const Report *report);
 int push_notes(lua_State *L, const Step *steps, size_t count, const Report *report);
 
 /* target.c: all resolve inside the new root and create nothing outside of it */

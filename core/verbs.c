@@ -87,7 +87,7 @@ static int call_verb(lua_State *L)
   result = verb->run(&run, &s);
   target_forget(&run);
   umask(run.umask);
-  if (result < 0) return push_report(L, &s, &report);
+  if (result < 0) return push_report(L, &s, 1, &report);
   lua_pushboolean(L, 1);
   return 1;
 }

@@ -72,6 +72,13 @@ describe("moonsand run", function()
     assert.are.equal("new\n", dir:read "up/c")
   end)
 
+  it("says what it has made on the caller's disk to mount there, and that once", function()
+    local dir <close> = host.scratch()
+    local words = ("$M run --rw %s:/w --ro /usr:/w/a/b -- true"):format(dir.path)
+    assert.are.equal("moonsand: made on the disk, to mount there: /w/a /w/a/b\n", (shell(words)))
+    assert.are.equal("", (shell(words)))
+  end)
+
   it("prints the plan and runs nothing", function()
     local out, code = shell "$M run --plan --hostname box -- touch /no"
     assert.are.equal(0, code)

@@ -347,6 +347,14 @@ describe("a mount point", function()
     assert.are.same({"t"}, core.readdir(dir.path .. "/u"))
   end)
 
+  it("is reported when the sandbox could not be made after all", function()
+    local dir <close> = host.scratch()
+    local r = run {script = "true", binds = {{source = dir.path, target = "/w", read_only = false},
+      {source = "/usr", target = "/w/made"}, {source = "/nosuch", target = "/x"}}}
+    assert.are.equal("setup_failed", r.outcome)
+    assert.are.same({"/w/made"}, r.mount_points)
+  end)
+
   it("is reported by every program of a prepared sandbox", function()
     local dir <close> = host.scratch()
     local box <close> = assert(sandbox.new({tmpfs = {{target = "/w/t", order = 1}}, binds = {

@@ -60,6 +60,10 @@ function M.explain(result, ui)
   for _, unmet in ipairs(result.not_enforced) do
     ui:say("moonsand: not enforced: ", unmet.option, ": ", unmet.reason, "\n")
   end
+  if #result.mount_points > 0 then
+    ui:say("moonsand: made on the disk, to mount there: ", table.concat(result.mount_points, " "),
+      "\n")
+  end
 end
 
 --- Print the plan in one of its forms.

@@ -47,9 +47,8 @@ end
 ---@param options table   of this run; changed
 ---@param notes? {mount_points: string[], proc: string?}   from core.spawn
 function M.note(options, notes)
-  options.mount_points = options.mount_points or {}
+  options.mount_points = notes and notes.mount_points or options.mount_points or {}
   if not notes then return end
-  options.mount_points = notes.mount_points
   if notes.proc then
     table.insert(options.not_enforced, {option = "proc",
       reason = "no fresh /proc was to be had: processes outside can be seen",

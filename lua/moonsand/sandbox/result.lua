@@ -118,7 +118,7 @@ function M.failed(message, errno, details, plan)
   local exec = details.verb == "exec" and details.call == "exec"
   return setmetatable({
     ok = false, outcome = exec and "exec_failed" or "setup_failed", timed_out = false,
-    limits_hit = {}, not_enforced = {}, mount_points = {},
+    limits_hit = {}, not_enforced = {}, mount_points = details.mount_points or {},
     stdout = "", stderr = "", files = {}, wall = 0, message = why or message, errno = errno,
     step = details.step, verb = details.verb, path = details.path, log = details.log,
     hint = what_to_do,
