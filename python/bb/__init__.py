@@ -70,3 +70,10 @@ from bb import data_smart, filter, utils, data, event, parse, build, process  # 
 from bb import fetch2  # noqa: E402
 
 sys.modules["bb.fetch"] = fetch = fetch2
+
+
+def __getattr__(name):
+    if name != "multiprocessing":
+        raise AttributeError("module 'bb' has no attribute '%s'" % name)
+    import multiprocessing
+    return multiprocessing

@@ -7,6 +7,7 @@ import builtins
 import collections
 import struct
 import sys
+import weakref
 
 from moonsand import channel
 
@@ -15,6 +16,7 @@ _place = struct.Struct("<I")
 
 _remembered = []  # dictionaries that hold something
 _recent = collections.OrderedDict()  # stores of the other side: number -> proxy
+_own = weakref.WeakValueDictionary()  # those that were made for code here
 _missed = []  # what had to be asked for, since the request began
 
 
@@ -87,12 +89,12 @@ class DataSmart:
     # Reading
 
     def _get(self, memory, key, kind, name, flag=b""):
-        if not memory:
-            _remembered.append(memory)
         data = name.encode("utf-8", "surrogateescape")
         value = channel.ask(b"g" + kind + self._number + struct.pack("<I", len(data)) + data + flag)
         _missed.append(kind + data + (b"\0" + flag if flag else b""))
         if type(value) is not list:
+            if not memory:
+                _remembered.append(memory)
             memory[key] = value
         return value
 
@@ -233,11 +235,11 @@ class DataSmart:
         forget()
         return self._ask(verb, *args)
 
+    def hasOverrides(self, var):
+        return self._ask("has_variants", var)
+
     def createCopy(self):
         return self._ask("copy")
-
-    def expandVarref(self, variable, parents=False):
-        self.setVar(variable, self.getVar(variable))
 
     def enableTracking(self):
         pass
@@ -265,10 +267,12 @@ special = {
 
 
 def store(number):
-    """The proxy of a store; the other side keeps those that it numbers itself."""
-    own = bool(number & 1)
-    if own:
-        return DataSmart(number, True)
+    """The proxy of a store. One that was made for code here lives until the code lets go of it."""
+    if number & 1:
+        found = _own.get(number)
+        if found is None:
+            found = _own[number] = DataSmart(number, True)
+        return found
     found = _recent.get(number)
     if found is None:
         found = _recent[number] = DataSmart(number)

@@ -1,4 +1,5 @@
 """What the other side asks for: expressions, functions, event handlers, definitions."""
+import builtins
 import importlib
 import os
 import struct
@@ -16,14 +17,7 @@ _code = {}  # text and place -> code
 _home = ""
 
 
-def _bb():
-    import bb
-    import bb.data_smart
-    import bb.utils
-    return bb
-
-
-bb = None
+bb = None  # imported when the channel is open
 
 
 class Lazy:
@@ -52,9 +46,20 @@ class Lazy:
 class Library:
     """A package of a metadata layer whose modules are read when they are named."""
 
+    incomplete = []
+
     def __init__(self, name):
         self._package = importlib.import_module(name)
         self._name = name
+        self.incomplete.append(self)
+
+    @classmethod
+    def complete(cls):
+        """Read all modules: some say at that time what filters may use."""
+        while cls.incomplete:
+            library = cls.incomplete.pop()
+            for name in getattr(library._package, "BBIMPORTS", ()):
+                getattr(library, name)
 
     def __getattr__(self, name):
         try:
@@ -121,7 +126,7 @@ def applied(store, frame, at):
     """A value after a filter."""
     value, at = channel.text_of(frame, at)
     text, at = channel.text_of(frame, at)
-    import bb.filter
+    Library.complete()
     return bb.filter.apply_filters(value, [text])
 
 
@@ -150,9 +155,12 @@ def undefine(frame):
 def library(frame):
     directory, at = channel.text_of(frame, 1)
     name, at = channel.text_of(frame, at)
+    modules, at = channel.text_of(frame, at)
     if directory not in sys.path:
         sys.path.append(directory)
     try:
+        for each in modules.split():
+            bb.utils.get_context().setdefault(each, importlib.import_module(each))
         bb.utils.get_context()[name] = Library(name)
     except Exception as problem:
         bb.error("addpylib %s: %s" % (name, problem))
@@ -256,7 +264,8 @@ def serve_all(home):
     """Serve until the other side leaves."""
     global bb, _home
     _home = home + os.sep
-    bb = _bb()
+    bb = importlib.import_module("bb")
+    builtins.bb, builtins.os = bb, os  # libraries of metadata take them for granted
     os.environ.setdefault("LC_ALL", "C.UTF-8")
     time.tzset()
     channel.on_request(serve)

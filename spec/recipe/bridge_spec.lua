@@ -152,6 +152,42 @@ L2 = "${@'%s' % d.getVar('L')}"
     assert.are.equal("c", d:get("A"))
   end)
 
+  it("does a write that needs Python itself before the question after it", function()
+    local d = assert(read [[
+OVERRIDES = "${MACHINE}"
+MACHINE = "${@['x', 'y'][len(d.getVar('N') or '') > 1]}"
+N = "1"
+A = "none"
+A:x = "${OVERRIDES}"
+A:y = "${OVERRIDES} ${@'%s' % d.getVar('N')}"
+python () {
+    d.getVar("A")
+    d.setVar("N", "22")
+    d.setVar("MACHINE", "${@['x', 'y'][len(d.getVar('N')) > 1]}")
+    d.setVar("B", d.getVar("A"))
+}
+]])
+    assert.are.equal("y 22", d:get("B"))
+  end)
+
+  it("may catch the failure of a value, and asks on", function()
+    local d = assert(read [[
+A = "${B}"
+B = "${@1 / 0}"
+C = "${A}"
+python () {
+    try:
+        d.getVar("C")
+    except bb.data_smart.ExpansionError as e:
+        d.setVar("D", "caught " + str("ZeroDivisionError" in str(e)))
+    d.setVar("B", "fine")
+    d.setVar("E", d.getVar("C"))
+}
+]])
+    assert.are.equal("caught True", d:get("D"))
+    assert.are.equal("fine", d:get("E"))
+  end)
+
   it("skips recipes, fails with bb.fatal, warns with bb.warn", function()
     local d, _, config = read [[
 python () {

@@ -7,10 +7,11 @@ local sandbox = require "moonsand.sandbox"
 local M = {}
 
 local interpreter = "/usr/bin/python3"
+local release = "/etc/os-release" -- metadata asks which distribution it is on
 
 -- One mount for each directory, the outer ones first.
 local function mounts(directories)
-  local binds, overlays, seen = {}, {}, {}
+  local binds, overlays, seen = {{source = release, target = release, optional = true}}, {}, {}
   for _, each in ipairs(directories) do
     local stat = not seen[each.path] and core.stat(each.path, "follow")
     seen[each.path] = true

@@ -34,6 +34,10 @@ function Bridge:see(path, scratch)
   for _, each in ipairs(self.directories) do
     local inside = path == each.path or sub(path, 1, #each.path + 1) == each.path .. "/"
     if inside and (each.scratch or not scratch) then return end
+    if path == each.path then
+      each.scratch = scratch
+      return self.helper:close()
+    end
   end
   self.directories[#self.directories + 1] = {path = path, scratch = scratch}
   self.helper:close()
@@ -42,10 +46,12 @@ end
 --- addpylib: a package of a metadata layer.
 ---@param directory string
 ---@param name string
-function Bridge:library(directory, name)
+---@param modules string   of Python itself, that all code of metadata sees
+function Bridge:library(directory, name, modules)
   self:see(directory)
-  self.libraries[#self.libraries + 1] = {directory, name}
-  if self.helper.stream then self.helper:post("A", pack("<s4s4", directory, name)) end
+  local message = pack("<s4s4s4", directory, name, modules)
+  self.libraries[#self.libraries + 1] = message
+  if self.helper.stream then self.helper:post("A", message) end
 end
 
 --- What metadata says: `w`arnings and `e`rrors go to the log of the store at work.
@@ -104,9 +110,7 @@ end
 local function start(self)
   if not self.helper:start(self.directories) then return end
   self.bound, self.bound_store, self.stores = {}, nil, {}
-  for _, each in ipairs(self.libraries) do
-    self.helper:post("A", pack("<s4s4", each[1], each[2]))
-  end
+  for _, message in ipairs(self.libraries) do self.helper:post("A", message) end
 end
 
 -- Values that such a request asked for before travel with it, when they are at hand.

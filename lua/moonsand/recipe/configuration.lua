@@ -1,9 +1,11 @@
 --- The configuration: what is read before any recipe, and the recipes that it names.
 local data = require "moonsand.recipe.data"
+local environment = require "moonsand.recipe.environment"
 local event = require "moonsand.recipe.event"
 local fault = require "moonsand.fault"
 local find = require "moonsand.recipe.find"
 local finish = require "moonsand.recipe.finish"
+local layers = require "moonsand.recipe.layers"
 local lua = require "moonsand.recipe.lua"
 local parse = require "moonsand.recipe.parse"
 local provider = require "moonsand.recipe.provider"
@@ -23,7 +25,8 @@ local M = {}
 ---@field provides string[]
 ---@field depends string[]
 ---@field skipped? string        why the recipe took itself out
----@field priority integer       of its metadata layer
+---@field layer? string          its metadata layer, of BBFILE_COLLECTIONS
+---@field priority integer       of that
 ---@field preference integer     DEFAULT_PREFERENCE
 
 ---@class moonsand.recipe.Options
@@ -32,7 +35,7 @@ local M = {}
 ---@field files? string[]                   configuration files read after conf/moonsand.conf
 ---@field disk? moonsand.recipe.Disk
 ---@field python? moonsand.recipe.Python    how Python is run, where a recipe needs it
----@field environment? table<string, string>  what BB_ORIGENV holds
+---@field environment? table<string, string>  of which BitBake's names become variables
 
 ---@class moonsand.recipe.Configuration
 ---@field data moonsand.recipe.Data
@@ -47,47 +50,6 @@ end
 local known_options = {
   path = true, variables = true, files = true, disk = true, python = true, environment = true,
 }
-
--- LAYERDIR is replaced as text, so that a layer.conf needs no `:=`.
-local function replace_layerdir(d, directory)
-  local by = directory:gsub("%%", "%%%%")
-  for _, name in ipairs(d:names()) do
-    local record = d.vars[name]
-    for _, key in ipairs {"content", "default"} do
-      local text = record and record[key]
-      if type(text) == "string" and text:find("${LAYERDIR", 1, true) then
-        text = text:gsub("%${LAYERDIR}", by)
-        text = text:gsub("%${LAYERDIR_RE}", (directory:gsub("[^%w/_]", "\\%0"):gsub("%%", "%%%%")))
-        record[key] = text
-      end
-    end
-    for _, key in ipairs {"append", "prepend", "remove"} do
-      for i, text in ipairs(record and record[key] or {}) do
-        if i % 2 == 1 then record[key][i] = text:gsub("%${LAYERDIR}", by) end
-      end
-    end
-  end
-  d.entries, d.values, d.overrides = {}, {}, nil
-end
-
-local function read_layers(reader, d)
-  local path = parse.locate(reader, d, find.split(d:get("BBPATH")), "conf/bblayers.conf")
-  if not path then return end
-  if not d:plain("TOPDIR") then d:put("TOPDIR", find.directory(find.directory(path))) end
-  parse.read(reader, d, path)
-  for directory in (d:get("BBLAYERS") or ""):gmatch("%S+") do
-    local file = directory .. "/conf/layer.conf"
-    if reader.disk.kind(file) ~= "file" then
-      fault.throw("recipe", ("'%s' of BBLAYERS has no conf/layer.conf"):format(directory), {
-        where = d:place("BBLAYERS"), reason = "missing", hint = "remove it from BBLAYERS",
-      })
-    end
-    d:put("LAYERDIR", directory)
-    parse.read(reader, d, file)
-    replace_layerdir(d, directory)
-    d:delete("LAYERDIR")
-  end
-end
 
 local function read_main(reader, d)
   local directories = find.split(d:get("BBPATH"))
@@ -117,6 +79,14 @@ local function read_classes(reader, d)
   d.state.class_type = "recipe"
 end
 
+local function take_environment(d, env)
+  environment.take(d, env)
+  if not d.python then return end
+  for _, directory in ipairs(find.split(env.PATH)) do
+    if directory:find("^/") and not directory:find("^/usr/") then d.python:see(directory) end
+  end
+end
+
 --- Read a configuration.
 ---@param options moonsand.recipe.Options
 ---@return moonsand.recipe.Configuration
@@ -133,13 +103,14 @@ function M.read(options)
     parse.attach(reader, d, options.python)
     for _, directory in ipairs(options.path) do d.python:see(directory) end
   end
-  d.state.environment = options.environment
+  if options.environment then take_environment(d, options.environment) end
   d:put("BBPATH", table.concat(options.path, ":"))
   d:put("BB_CURRENT_MC", "default")
   for name, value in pairs(options.variables or {}) do
     d:put(name, value, {operator = "set", name = name, text = value})
   end
-  read_layers(reader, d)
+  layers.read(reader, d)
+  if not d:plain("BB_CACHEDIR") then d:put("BB_CACHEDIR", "${TOPDIR}/cache") end
   read_main(reader, d)
   d:put("BB_CURRENT_MC", "")
   for _, path in ipairs(options.files or {}) do
@@ -152,17 +123,18 @@ function M.read(options)
   return setmetatable({data = d, reader = reader, warnings = d.log, loaded = {}}, Configuration)
 end
 
--- The priority of a file's metadata layer: the longest BBFILE_PATTERN that begins its path.
-local function priority_of(d, file)
-  local best, priority = -1, 0
+-- A file's metadata layer and its priority: the longest BBFILE_PATTERN that begins its path.
+local function layer_of(d, file)
+  local best, priority, name = -1, 0, nil
   for _, collection in ipairs(words(d:get("BBFILE_COLLECTIONS"))) do
     local pattern = d:get("BBFILE_PATTERN_" .. collection) or ""
     local text = find.unescaped(pattern)
     if text ~= "" and file:sub(1, #text) == text and #text > best then
       best, priority = #text, tonumber(d:get("BBFILE_PRIORITY_" .. collection)) or 0
+      name = collection
     end
   end
-  return math.tointeger(priority) or 0
+  return name, math.tointeger(priority) or 0
 end
 
 -- Notes such as "(>= 1.2)" are not for us.
@@ -177,11 +149,12 @@ local function recipe_of(config, d, file, variant)
   for _, each in ipairs(provides) do seen = seen or each == name end
   if not seen then table.insert(provides, 1, name) end
   local _, version = lua.from_file(file)
+  local layer, priority = layer_of(config.data, file)
   return {
     name = name, version = d:get("PV") or version or "1.0", revision = d:get("PR"),
     epoch = d:get("PE"), file = file, variant = variant, data = d, tasks = d.state.collected,
     provides = provides, depends = depends_of(d), skipped = d.state.skipped,
-    priority = priority_of(config.data, file),
+    priority = priority, layer = layer,
     preference = math.tointeger(tonumber(d:get("DEFAULT_PREFERENCE") or "0")) or 0,
   }
 end
@@ -230,6 +203,8 @@ function Configuration:load_with(file, appends)
     local d = self.data:copy()
     d.log = {}
     d:put("FILE", file)
+    local layer = layer_of(self.data, file)
+    if layer then d:put("FILE_LAYERNAME", layer) end
     parse.read(self.reader, d, file)
     for _, append in ipairs(appends) do parse.read(self.reader, d, append) end
     local stores, order = finish.recipe(self.reader, d, file)

@@ -122,6 +122,9 @@ local function write_all(self, bytes)
   end
 end
 
+-- Frames that nobody answers: writes, log lines, and stores that Python has let go of.
+local is_message = {w = true, l = true, f = true}
+
 -- The next frame, without its length.
 local function receive(self)
   while true do
@@ -158,6 +161,21 @@ function Helper:send(kind, ...)
   write_all(self, bytes)
 end
 
+-- The next frame that is an answer, or wants one. Messages before it are done first, now that
+-- Python waits: what they do may need Python.
+local function receive_answerable(self)
+  local messages = {}
+  while true do
+    local frame = receive(self)
+    local what = sub(frame, 1, 1)
+    if not is_message[what] then
+      for _, each in ipairs(messages) do self.serve[sub(each, 1, 1)](self, each) end
+      return frame, what
+    end
+    messages[#messages + 1] = frame
+  end
+end
+
 --- A request: its answer, or what Python threw: {kind, message, places, fault}.
 ---@param kind string
 ---@param ... string
@@ -166,8 +184,7 @@ end
 function Helper:request(kind, ...)
   self:send(kind, ...)
   while true do
-    local frame = receive(self)
-    local what = sub(frame, 1, 1)
+    local frame, what = receive_answerable(self)
     if what == "R" then
       local refused = self.refused
       self.refused = nil
@@ -193,15 +210,29 @@ function Helper:thrown(frame)
     fault = number and self.faults[number] or refused}
 end
 
---- Answer a request of Python's with what a function gives, or with the fault that it throws.
----@param run fun(...): any
+-- After a failure that Python may catch, only what was at work before it is at work.
+local function restore(d, busy, depth)
+  d:abandon()
+  d.busy = busy
+  for i = #busy, depth + 1, -1 do
+    busy[busy[i]] = nil
+    busy[i] = nil
+  end
+end
+
+--- Answer a request of Python's with what a function gives for a store, or with the fault that it
+--- throws.
+---@param run fun(d: moonsand.recipe.Data, ...): any
+---@param d moonsand.recipe.Data
 ---@param ... any
-function Helper:answer(run, ...)
+function Helper:answer(run, d, ...)
+  local busy, depth = d.busy, #d.busy
   local ok, value = false, self.refused
   self.refused = nil
-  if not value then ok, value = pcall(run, ...) end
+  if not value then ok, value = pcall(run, d, ...) end
   if not self.stream then error(value, 0) end -- it died while it was asked for something
   if ok then return self:send("R", self:encode(value)) end
+  restore(d, busy, depth)
   if fault.is(value) and value.reason == "helper" then error(value, 0) end
   local number = #self.faults + 1
   self.faults[number] = value

@@ -32,6 +32,7 @@ end
 ---@param python moonsand.recipe.Python
 function M.attach(reader, d, python)
   d.python = bridge.new(python)
+  d.python.root = d
   d.python.handlers = event.of
   d.python.inherit = function(store, names, statement)
     M.inherit(reader, store, names, statement, true)
@@ -297,7 +298,7 @@ end
 function handlers.addpylib(_, d, statement)
   if not d.python then return end
   local directory, name = d:expand(statement.text):match("^(%S+)%s+(%S+)")
-  if name then d.python:library(directory, name) end
+  if name then d.python:library(directory, name, d:get("BB_GLOBAL_PYMODULES") or "") end
 end
 
 function handlers.addfragments(reader, d, statement)

@@ -80,6 +80,8 @@ function verbs.exported(_, d)
   return names
 end
 
+function verbs.has_variants(_, d, name) return (d.variants[name] and true) or false end
+
 function verbs.copy(bridge, d)
   local copy = d:copy()
   bridge.helper:hold(copy)
@@ -179,7 +181,9 @@ function M.serve(bridge)
     count, at = wire.decode(frame, at, helper)
     local arguments = {}
     for i = 1, count do arguments[i], at = wire.decode(frame, at, helper) end
-    helper:answer(verbs[verb], bridge, helper:store(number), table.unpack(arguments, 1, count))
+    local run = verbs[verb]
+    helper:answer(function(d, ...) return run(bridge, d, ...) end,
+      helper:store(number) or bridge.root, table.unpack(arguments, 1, count))
   end
 
   function serve.l(_, frame)
