@@ -175,7 +175,8 @@ describe("nothing else is open", function()
     local text = [[
       local sandbox = require "moonsand.sandbox"
       local dir = require("moonsand.core").mkdtemp("/tmp/moonsand-spec.")
-      local r = sandbox.new({script = "ls /proc/$$/fd; ls /proc/1/fd | wc -l",
+      local r = sandbox.new({script = "ls /proc/$$/fd\n" -- pid 1 executes just after the program
+        .. "until grep -q init /proc/1/comm; do :; done; ls /proc/1/fd | wc -l",
         overlays = {{target = "/work", lower = {"/etc", "/usr"}, upper = dir .. "/u"}},
         binds = {{source = "/usr", target = "/b"}}, fds = {[7] = {text = "x"}}}):run()
       io.write(r.stdout, r.stderr)
