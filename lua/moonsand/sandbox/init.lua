@@ -2,9 +2,11 @@
 --- the other storeys.
 local builder = require "moonsand.sandbox.builder"
 local compose = require "moonsand.sandbox.compose"
+local fork = require "moonsand.sandbox.fork"
 local launch = require "moonsand.sandbox.launch"
 local options = require "moonsand.sandbox.options"
 local prepared = require "moonsand.sandbox.prepared"
+local scope = require "moonsand.scope"
 
 local M = {}
 
@@ -24,7 +26,8 @@ end
 ---@param given moonsand.sandbox.Options
 ---@return moonsand.Sandbox
 function M.new(given)
-  local self = setmetatable({given = given, options = options.check(given)}, Sandbox)
+  local self = setmetatable({given = given, options = options.check(given),
+    live = setmetatable({}, {__mode = "k"})}, Sandbox)
   if #self.options.steps > 0 then self:plan() end -- a hook without a place is refused now
   return self
 end
@@ -41,13 +44,22 @@ function Sandbox:plan()
   return compose.plan(self.options)
 end
 
+local function launched(self, program)
+  if self.options.network == "user" then return prepared.alone(self, program) end
+  return launch.alone(program and options.program(self.given, program) or self.options)
+end
+
 --- Start a program and return at once. A sandbox that could not be made is a result, too.
 ---@param program? string|moonsand.sandbox.Options   a script, or the keys of a program
 ---@return moonsand.sandbox.Running? running
 ---@return moonsand.sandbox.Result? failure
 function Sandbox:start(program)
-  if self.options.network == "user" then return prepared.alone(self, program) end
-  return launch.alone(program and options.program(self.given, program) or self.options)
+  local running, failure = launched(self, program)
+  if running then
+    self.live[running] = true
+    running.sandbox = self -- what a fork has copied is there as long as it is used
+  end
+  return running, failure
 end
 
 --- Run a program to its end.
@@ -67,5 +79,42 @@ Sandbox.execute = Sandbox.run
 function Sandbox:prepare()
   return prepared.new(self)
 end
+
+--- A sandbox over what this one has written to the 'upper' directories of its overlays. That is
+--- copied now; what the fork writes vanishes with each of its runs. Other writable directories
+--- (binds) are the same in both. What runs in this one is stopped for the time of the copy.
+---@param processes? moonsand.process[]   of what runs in it; known by itself
+---@param is_prepared? boolean
+---@return moonsand.Sandbox   close it
+function Sandbox:fork(processes, is_prepared)
+  local undo = scope.new()
+  local ok, own = pcall(fork.options, self, undo, processes or self:running(), is_prepared)
+  if not ok then
+    undo:close()
+    error(own, 0)
+  end
+  local other = M.new(own)
+  other.undo = undo
+  return other
+end
+
+--- The processes of what runs in it.
+function Sandbox:running()
+  local list = {}
+  for running in pairs(self.live) do
+    if not running.closed and not running.stopped_at then
+      list[#list + 1] = running.holder or running.process
+    end
+  end
+  return list
+end
+
+--- Remove what a fork has copied. Other sandboxes have nothing to close.
+function Sandbox:close()
+  if self.undo then self.undo:close() end
+end
+
+Sandbox.__close = Sandbox.close
+Sandbox.__gc = Sandbox.close
 
 return M

@@ -114,6 +114,13 @@ function Prepared:run(program)
   return handle:wait()
 end
 
+--- A sandbox over what this one has written so far, as `Sandbox:fork` makes one. What is in memory
+--- (/tmp, other tmpfs) and what runs here has no part in it.
+---@return moonsand.Sandbox   close it
+function Prepared:fork()
+  return self.sandbox:fork({self.holder}, true)
+end
+
 --- Kill everything inside, and let go of the sandbox.
 function Prepared:close()
   self.holder:close()

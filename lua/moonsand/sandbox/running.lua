@@ -13,6 +13,9 @@ local PIPE_SIZE = 1 << 20 -- the most that a pipe holds without privileges (pipe
 ---@class moonsand.sandbox.Running
 ---@field process moonsand.process
 ---@field streams moonsand.sandbox.Streams
+---@field sandbox? moonsand.Sandbox
+---@field closed? boolean
+---@field holder? moonsand.process   pid 1, when that is not the process's own parent
 local Running = {__name = "moonsand.sandbox.Running"}
 Running.__index = Running
 
@@ -213,6 +216,7 @@ end
 --- Close something else, too, when this is closed.
 ---@param other {close: fun(self: any)}
 function Running:owns(other)
+  self.holder = other.holder
   local cleanup = self.cleanup
   self.cleanup = function()
     if cleanup then cleanup() end
@@ -222,6 +226,7 @@ end
 
 --- Kill what still runs, and let go of everything.
 function Running:close()
+  self.closed = true
   if self.stopped_at then self:kill("KILL") end -- what a version 1 freezer holds does not die
   self.process:close()
   self.streams:close()
