@@ -55,7 +55,8 @@ void check_namespaces(Check *c, Step *s)
   bool join = check_join(c, s);
 
   check_entries(c, s);
-  if (join && (count > 0 || s->enter.count > 0)) misuse(c, "either new namespaces, or those of 'join'");
+  if (join && (count > 0 || s->enter.count > 0))
+    misuse(c, "either new namespaces, or those of 'join'");
   if (!join && count == 0 && s->enter.count == 0) misuse(c, "no namespace is named");
   s->flag = join;
   for (; *names; names++) {
