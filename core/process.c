@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,13 +35,14 @@ static Process *check_process(lua_State *L)
   return p;
 }
 
-static int reap(Process *p, siginfo_t *info, int flags)
+/* waitid(2) of the kernel has a fifth argument, which the C library leaves out. */
+static int reap(Process *p, siginfo_t *info, int flags, struct rusage *usage)
 {
-  int result;
+  long result;
 
-  do result = waitid(P_PIDFD, (id_t)p->pidfd, info, WEXITED | __WALL | flags);
+  do result = syscall(SYS_waitid, P_PIDFD, p->pidfd, info, WEXITED | __WALL | flags, usage);
   while (result < 0 && errno == EINTR);
-  return result;
+  return (int)result;
 }
 
 void process_kill(Process *p)
@@ -49,7 +52,7 @@ void process_kill(Process *p)
   if (p->pidfd < 0) return;
   if (!p->ended) {
     pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
-    reap(p, &info, 0);
+    reap(p, &info, 0, NULL);
   }
   close(p->pidfd);
   if (p->status >= 0) close(p->status);
@@ -172,7 +175,7 @@ static void set_seconds(lua_State *L, const char *name, int64_t microseconds)
   lua_setfield(L, -2, name);
 }
 
-/* A table of what is known: exit_code or signal; usage when our pid 1 could tell. */
+/* A table of what is known: exit_code or signal, usage; leftovers when our pid 1 could tell. */
 static void push_ended(lua_State *L, const Ended *ended, bool told)
 {
   lua_createtable(L, 0, 4);
@@ -184,8 +187,7 @@ static void push_ended(lua_State *L, const Ended *ended, bool told)
     lua_pushboolean(L, WCOREDUMP(ended->status));
     lua_setfield(L, -2, "core_dumped");
   }
-  if (!told) return;
-  set_integer(L, "leftovers", ended->leftovers);
+  if (told) set_integer(L, "leftovers", ended->leftovers);
   lua_createtable(L, 0, 5);
   set_seconds(L, "user", ended->user_us);
   set_seconds(L, "system", ended->system_us);
@@ -200,23 +202,37 @@ static int status_of(const siginfo_t *info)
   return info->si_code == CLD_EXITED ? (info->si_status & 0xff) << 8 : info->si_status & 0x7f;
 }
 
+/* A program without our pid 1: what the kernel counted for it and the children it waited for. */
+static void count_usage(Ended *ended, const struct rusage *usage)
+{
+  ended->user_us = (int64_t)usage->ru_utime.tv_sec * 1000000 + usage->ru_utime.tv_usec;
+  ended->system_us = (int64_t)usage->ru_stime.tv_sec * 1000000 + usage->ru_stime.tv_usec;
+  ended->max_rss_kib = usage->ru_maxrss;
+  ended->read_blocks = usage->ru_inblock;
+  ended->written_blocks = usage->ru_oublock;
+}
+
 /* process:wait() -> how it ended; false: not yet (poll process:number()) | nil, message, errno */
 static int process_wait(lua_State *L)
 {
   Process *p = check_process(L);
   siginfo_t info = {0};
+  struct rusage usage = {0};
   Ended ended = {0};
   bool told;
 
   if (p->ended) return luaL_argerror(L, 1, "the process was waited for already");
-  if (reap(p, &info, WNOHANG) < 0) return fail(L, "waitid");
+  if (reap(p, &info, WNOHANG, &usage) < 0) return fail(L, "waitid");
   if (info.si_pid == 0 && info.si_code == 0) {
     lua_pushboolean(L, 0);
     return 1;
   }
   p->ended = true;
   told = p->status >= 0 && read(p->status, &ended, sizeof ended) == sizeof ended;
-  if (!told) ended.status = status_of(&info);
+  if (!told) {
+    ended.status = status_of(&info);
+    count_usage(&ended, &usage);
+  }
   push_ended(L, &ended, told);
   return 1;
 }

@@ -3,6 +3,7 @@ local attach = require "moonsand.cli.attach"
 local fault = require "moonsand.fault"
 local options = require "moonsand.cli.options"
 local policy = require "moonsand.cli.policy"
+local result = require "moonsand.sandbox.result"
 local sandbox = require "moonsand.sandbox"
 
 local M = {rest = true, hint = "moonsand run [OPTION]... -- CMD [ARG]...   (moonsand help run)"}
@@ -30,34 +31,36 @@ local function open_report(target)
   return file
 end
 
-local fields = {
-  "ok", "outcome", "exit_code", "signal", "timed_out", "timed_out_by", "limits_hit", "not_enforced",
-  "mount_points",
-  "message", "hint", "step", "verb", "path", "errno", "log", "wall", "usage", "leftovers",
-}
-
 --- docs/result.md. The record without the streams, which went elsewhere.
-local function write_report(file, result)
-  local record = {}
-  for _, name in ipairs(fields) do record[name] = result[name] end
-  file:write(require "dkjson".encode(record, {indent = true, keyorder = fields}), "\n")
+local function write_report(file, own)
+  local text = require "dkjson".encode(own:record(), {indent = true, keyorder = result.fields})
+  file:write(text, "\n")
   file:close()
 end
 
+--- Run to the end. What this host lacks is a result as any other.
+local function run(spec)
+  local ok, own = pcall(attach.run, spec)
+  if ok then return own end
+  local lacks = fault.is(own) and (own.kind == "host" or own.kind == "sandbox")
+  if not lacks then error(own, 0) end
+  return result.refused(own)
+end
+
 --- Say why there was no program, or why it was stopped.
----@param result moonsand.sandbox.Result
+---@param own moonsand.sandbox.Result
 ---@param ui moonsand.Interface
-function M.explain(result, ui)
-  if result.outcome == "setup_failed" or result.outcome == "exec_failed" then
-    ui:say("moonsand: ", tostring(result), "\n")
-    if result.hint then ui:say("  ", result.hint, "\n") end
-    for _, line in ipairs(require("moonsand.sandbox.doctor").explain(result)) do
+function M.explain(own, ui)
+  if own.outcome == "setup_failed" or own.outcome == "exec_failed" then
+    ui:say("moonsand: ", tostring(own), "\n")
+    if own.hint then ui:say("  ", own.hint, "\n") end
+    for _, line in ipairs(require("moonsand.sandbox.doctor").explain(own)) do
       ui:say("  ", line, "\n")
     end
-  elseif result.timed_out or result.outcome == "oom" then
-    ui:say("moonsand: ", tostring(result), "\n")
+  elseif own.timed_out or own.outcome == "oom" then
+    ui:say("moonsand: ", tostring(own), "\n")
   end
-  for _, unmet in ipairs(result.not_enforced) do
+  for _, unmet in ipairs(own.not_enforced) do
     ui:say("moonsand: not enforced: ", unmet.option, ": ", unmet.reason, "\n")
   end
   if #result.mount_points > 0 then
@@ -90,10 +93,10 @@ function M.run(args, ui)
   if args.plan then return show(args.plan, sandbox.new(spec), ui) end
   local _ <close> = attach.prepare(spec)
   local report = open_report(args.json)
-  local result = attach.run(spec)
-  if report then write_report(report, result) end
-  M.explain(result, ui)
-  return result:code()
+  local own = run(spec)
+  if report then write_report(report, own) end
+  M.explain(own, ui)
+  return own:code()
 end
 
 return M

@@ -237,8 +237,7 @@ end
 ---@param result moonsand.sandbox.Result
 ---@return string[] lines   empty when nothing is known
 function M.explain(result)
-  if result.outcome ~= "setup_failed" or not result.errno then return {} end
-  local gate = gates.behind(result.verb or "clone3", result.errno, gates.host())
+  local gate = result.gate
   if not gate then return {} end
   local lines = {gate.what, "to open it: " .. gate.fix}
   if gate.lasts then lines[3] = "this holds " .. gate.lasts end

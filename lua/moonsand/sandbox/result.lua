@@ -1,7 +1,9 @@
 --- One record of how a run ended.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local gates = require "moonsand.sandbox.gates"
 local hint = require "moonsand.sandbox.hint"
+local names = require "moonsand.sandbox.names"
 local vocabulary = require "moonsand.sandbox.limit"
 
 local M = {}
@@ -22,12 +24,14 @@ local M = {}
 ---@field usage? moonsand.sandbox.Usage
 ---@field leftovers? integer processes that were still there when the program ended, and were killed
 ---@field step? integer         setup_failed, exec_failed: number of the step in the plan
+---@field step_name? string     and its name: "bind /usr"
 ---@field verb? string          and its verb
 ---@field path? string          and its object
 ---@field errno? integer
 ---@field message? string
 ---@field log? string           the kernel's own text
 ---@field hint? string          what to do about it
+---@field gate? moonsand.sandbox.Gate   what of this host is closed, and how it is opened
 
 ---@class moonsand.sandbox.Usage   of all processes inside
 ---@field user number             seconds of cpu time
@@ -106,6 +110,29 @@ function Result:__tostring()
   return ("exit %d"):format(self.exit_code)
 end
 
+--- docs/result.md: the fields of a record, in their order. The version changes when a field means
+--- something else.
+M.version = 1
+M.fields = {
+  "moonsand_result", "ok", "outcome", "code", "exit_code", "signal", "timed_out", "timed_out_by",
+  "limits_hit", "not_enforced", "mount_points", "message", "hint", "gate", "step", "step_name",
+  "verb", "path", "errno", "log", "wall", "usage", "leftovers",
+}
+
+--- The result as plain data, without what was captured: what `moonsand run --json` writes.
+---@return table
+function Result:record()
+  local record = {}
+  for _, name in ipairs(M.fields) do record[name] = rawget(self, name) end
+  record.moonsand_result, record.code = M.version, self:code()
+  return record
+end
+
+local function gate_of(outcome, errno, details)
+  if outcome ~= "setup_failed" or not errno then return nil end
+  return gates.behind(details.verb or "clone3", errno, gates.host())
+end
+
 --- The step at which the sandbox could not be made.
 ---@param message string
 ---@param errno integer
@@ -116,8 +143,10 @@ function M.failed(message, errno, details, plan)
   details = details or {}
   local why, what_to_do = hint.of(plan, errno, details)
   local exec = details.verb == "exec" and details.call == "exec"
+  local outcome = exec and "exec_failed" or "setup_failed"
   return setmetatable({
-    ok = false, outcome = exec and "exec_failed" or "setup_failed", timed_out = false,
+    ok = false, outcome = outcome, timed_out = false, gate = gate_of(outcome, errno, details),
+    step_name = plan and details.step and names.of(plan)[details.step],
     limits_hit = {}, not_enforced = {}, mount_points = details.mount_points or {},
     stdout = "", stderr = "", files = {}, wall = 0, message = why or message, errno = errno,
     step = details.step, verb = details.verb, path = details.path, log = details.log,
@@ -134,6 +163,16 @@ function M.unlimited(why, limit)
     why.what)
   local self = M.failed(message, why.errno, {verb = "limit", path = why.path})
   self.hint = ("%s; or 'best_effort' for this limit: a run without it"):format(why.fix)
+  return self
+end
+
+--- What was found out before there was a step: this host lacks something.
+---@param problem moonsand.Fault
+---@return moonsand.sandbox.Result
+function M.refused(problem)
+  local self = M.failed(problem.message, nil)
+  self.errno, self.hint = problem.errno, problem.hint
+  if problem.where then self.message = problem.where .. ": " .. self.message end
   return self
 end
 
