@@ -63,8 +63,8 @@ function M.explain(own, ui)
   for _, unmet in ipairs(own.not_enforced) do
     ui:say("moonsand: not enforced: ", unmet.option, ": ", unmet.reason, "\n")
   end
-  if #result.mount_points > 0 then
-    ui:say("moonsand: made on the disk, to mount there: ", table.concat(result.mount_points, " "),
+  if #own.mount_points > 0 then
+    ui:say("moonsand: made on the disk, to mount there: ", table.concat(own.mount_points, " "),
       "\n")
   end
 end
