@@ -220,18 +220,24 @@ static const char *type_of(mode_t mode)
   }
 }
 
-/* inherited(fd) -> whether it outlives an exec, type of its file | nil, message, errno: it is not
-   open */
+/* inherited(fd) -> whether it outlives an exec | nil, message, errno: it is not open */
 static int core_inherited(lua_State *L)
 {
-  int fd = fd_check(L, 1), flags = fcntl(fd, F_GETFD);
-  struct stat st;
+  int flags = fcntl(fd_check(L, 1), F_GETFD);
 
   if (flags < 0) return fail(L, "fcntl");
-  if (fstat(fd, &st) < 0) return fail(L, "fstat");
   lua_pushboolean(L, !(flags & FD_CLOEXEC));
+  return 1;
+}
+
+/* fd_type(fd) -> type of its file | nil, message, errno: it is not open */
+static int core_fd_type(lua_State *L)
+{
+  struct stat st;
+
+  if (fstat(fd_check(L, 1), &st) < 0) return fail(L, "fstat");
   lua_pushstring(L, type_of(st.st_mode));
-  return 2;
+  return 1;
 }
 
 static int fd_isatty(lua_State *L)
@@ -367,6 +373,7 @@ static const luaL_Reg functions[] = {
   {"memfd", core_memfd},
   {"temporary", core_temporary},
   {"isatty", fd_isatty},
+  {"fd_type", core_fd_type},
   {"inherited", core_inherited},
   {"read", core_read},
   {"dup", core_dup},

@@ -65,10 +65,15 @@ function core.temporary(directory) end
 ---@return moonsand.Fd?, string? message, integer? errno
 function core.dup(fd) end
 
---- Does a descriptor outlive an exec, and what is it of? nil when it is not open.
+--- Does a descriptor outlive an exec? nil when it is not open.
 ---@param fd moonsand.Fd|file*|integer
----@return boolean?, string type, integer? errno
+---@return boolean?, string? message, integer? errno
 function core.inherited(fd) end
+
+--- What a descriptor is of: "file", "directory", "fifo", "socket", "char", "block", "other".
+---@param fd moonsand.Fd|file*|integer
+---@return string?, string? message, integer? errno
+function core.fd_type(fd) end
 
 ---@param fd moonsand.Fd|file*|integer
 ---@return boolean

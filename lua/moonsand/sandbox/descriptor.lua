@@ -72,12 +72,22 @@ function M.number(value, own)
   return type(value) == "table" and value.fd or nil
 end
 
+--- The way out of a sandbox goes through any directory of the host (CVE-2024-21626 class).
+local function check_type(where, kind)
+  if kind ~= "directory" then return end
+  wrong(where .. " is a directory: through it the program could reach all files of the host",
+    "bind it; a bind ends where the directory ends")
+end
+
 --- A number that is not open now could be one of ours by the time the program starts.
 ---@param where string
 ---@param number integer
 function M.check_number(where, number)
-  if core.inherited(number) ~= nil then return end
-  wrong(("%s: the caller's file descriptor %d is not open"):format(where, number))
+  local kind = core.fd_type(number)
+  if not kind then
+    wrong(("%s: the caller's file descriptor %d is not open"):format(where, number))
+  end
+  check_type(where, kind)
 end
 
 local function opened(where, path, mode)
@@ -86,38 +96,36 @@ local function opened(where, path, mode)
   return handle
 end
 
---- The way out of a sandbox goes through any directory of the host (CVE-2024-21626 class).
-local function check_type(where, fd)
-  local _, kind = core.inherited(fd)
-  if kind ~= "directory" then return end
-  wrong(where .. " is a directory: through it the program could reach all files of the host",
-    "bind it; a bind ends where the directory ends")
-end
-
 local default_modes = {[0] = "r", "w", "w"}
+
+local function file(where, path, mode)
+  local handle = opened(where, path, mode)
+  check_type(where, core.fd_type(handle))
+  return handle
+end
 
 local function fresh(where, value, own)
   if value == "null" then return opened(where, "/dev/null", "r+") end
-  if type(value) == "string" then return opened(where, value, default_modes[own] or "r") end
+  if type(value) == "string" then return file(where, value, default_modes[own] or "r") end
   if value.text then return assert(core.memfd("text", value.text)) end
-  return opened(where, value.path, value.mode or default_modes[own] or "r")
+  return file(where, value.path, value.mode or default_modes[own] or "r")
 end
 
 --- What the program is to have under a number, opened.
 ---@param where string
----@param value any       checked
+---@param value any       checked, and its number looked at
 ---@param own integer     the number inside
 ---@return any fd         a handle or a number of the caller
 ---@return any? handle    the same when it was opened here, and is to be closed
 function M.open(where, value, own)
-  local fd, handle = M.number(value, own), nil
+  local number = M.number(value, own)
+  if number then return number end
   if type(value) == "userdata" then
-    fd = value
-  elseif not fd then
-    handle = fresh(where, value, own)
+    check_type(where, core.fd_type(value))
+    return value
   end
-  check_type(where, fd or handle)
-  return fd or handle, handle
+  local handle = fresh(where, value, own)
+  return handle, handle
 end
 
 return M
