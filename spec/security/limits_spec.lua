@@ -204,7 +204,7 @@ describe("a group that cannot be had", function()
     assert.are.equal(125, r:code())
     assert.are.equal("", r.stdout)
     assert.matches("^limit memory=64M cannot be applied: ", r.message)
-    assert.is_truthy(r.message:find("/", 1, true))
+    if layout.kind ~= "none" then assert.is_truthy(r.message:find("/", 1, true)) end
     assert.matches("root", r.hint)
     assert.matches("best_effort", r.hint)
   end)

@@ -278,7 +278,7 @@ function M.place(layout, controller, world)
     return nil, why(layout.v2.why, "start the caller inside of the group that is mounted")
   end
   return nil, why("this host has no control groups mounted",
-    "mount -t cgroup2 none /sys/fs/cgroup")
+    "as root: mount -t cgroup2 none /sys/fs/cgroup")
 end
 
 return M
