@@ -27,6 +27,7 @@ void open_landlock(lua_State *L);
 void open_rlimits(lua_State *L);
 void open_idmapped(lua_State *L);
 void open_capabilities(lua_State *L);
+void open_namespaces(lua_State *L);
 
 /* fail.c: the world's refusal. Returns nil, "what: why", errno; errno is saved before Lua is called. */
 int fail(lua_State *L, const char *what);

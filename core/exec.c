@@ -13,7 +13,7 @@
 #include "clone.h"
 #include "spawn.h"
 
-enum { FD_LIMIT = 1 << 20, RESERVED_STACK = 16384 };
+enum { FD_LIMIT = 1 << 20 };
 
 static int map_number(Check *c, int value)
 {

@@ -54,10 +54,17 @@ void check_namespaces(Check *c, Step *s)
   const char **names = check_words(c, c->step > 0 ? 2 : 1, &count);
   bool join = check_join(c, s);
 
-  if (join && count > 0) misuse(c, "either new namespaces, or those of 'join'");
-  if (!join && count == 0) misuse(c, "no namespace is named");
+  check_entries(c, s);
+  if (join && (count > 0 || s->enter.count > 0))
+    misuse(c, "either new namespaces, or those of 'join'");
+  if (!join && count == 0 && s->enter.count == 0) misuse(c, "no namespace is named");
   s->flag = join;
-  for (; *names; names++) s->number |= namespace_flag(c, *names);
+  for (; *names; names++) {
+    uint64_t flag = namespace_flag(c, *names);
+
+    if (flag & entered(s)) misuse(c, "'%s' is both new and to be entered", *names);
+    s->number |= flag;
+  }
 }
 
 /* In a plan the namespaces are there already; in a direct call, the current process enters new
@@ -71,6 +78,7 @@ int run_namespaces(Run *r, const Step *s)
     return setns(s->fd, (int)s->number) < 0 ? stop(r, "setns", NULL) : 0;
   }
   if (!r->direct) return 0;
+  if (enter_all(r, s) < 0) return -1;
   if (unshare((int)s->number) < 0) return stop(r, "unshare", NULL);
   return 0;
 }

@@ -221,7 +221,7 @@ static int core_spawn(lua_State *L)
   if ((run.init = init_fd(L)) < 0) return fail(L, "make the memfd of pid 1");
   if ((run.parent = self_fd(L)) < 0) return fail(L, "pidfd_open");
   if (is_verb(&run.steps[0], "namespaces") && !run.steps[0].flag)
-    namespaces = process->namespaces = run.steps[0].number;
+    namespaces = run.steps[0].number, process->namespaces = namespaces | entered(&run.steps[0]);
   run.cgroup = find_step(run.steps, run.count, "cgroup");
   run.own_groups = run.cgroup && namespaces & CLONE_NEWCGROUP;
   if (run.own_groups) namespaces &= ~(uint64_t)CLONE_NEWCGROUP; /* made by run_cgroup */

@@ -49,12 +49,11 @@ void process_kill(Process *p)
 {
   siginfo_t info;
 
-  if (p->pidfd < 0) return;
-  if (!p->ended) {
+  if (p->pidfd >= 0 && !p->ended) {
     pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
     reap(p, &info, 0, NULL);
   }
-  close(p->pidfd);
+  if (p->pidfd >= 0) close(p->pidfd);
   if (p->status >= 0) close(p->status);
   p->pidfd = p->status = -1;
 }

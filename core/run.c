@@ -87,7 +87,7 @@ static int spawn_with_ranges(Run *r, Process *p, struct clone_args *args, const 
   }
   r->sync = sync[0];
   r->sync_peer = sync[1];
-  pid = clone3_call(args, child_main, r);
+  pid = clone_child(r, args, child_main);
   close(done[1]);
   if (pid > 0) {
     p->pid = (int)pid;
@@ -158,7 +158,7 @@ int spawn_child(Run *r, Process *p, uint64_t namespaces, const Step *ranges)
     long pid;
 
     args.flags |= CLONE_VFORK;
-    pid = clone3_call(&args, child_main, r);
+    pid = clone_child(r, &args, child_main);
     p->pid = (int)pid;
     if (pid < 0) errno = (int)-pid, result = -1;
   }

@@ -2,9 +2,15 @@
 #ifndef MOONSAND_SPAWN_H
 #define MOONSAND_SPAWN_H
 
+#include <linux/sched.h>
+
 #include "step.h"
 
 #define PROCESS_TYPE "moonsand.process"
+
+/* The child's stack: the upper half is its own, the lowest part its program's until that has
+   executed, what is between belongs to who makes the child (enter.c). */
+enum { RESERVED_STACK = 16384 };
 
 typedef struct Process {
   int pidfd; /* -1: closed */
@@ -20,6 +26,10 @@ void process_kill(Process *p);
 /* Starts what `run` says in new namespaces. Returns 0, or -1 when clone3 itself failed (errno). The child has executed,
    or the report says where it stopped. */
 int spawn_child(Run *run, Process *p, uint64_t namespaces, const Step *ranges);
+
+/* enter.c: -errno; 0: the report says why there is none */
+long clone_child(Run *r, struct clone_args *args, void (*child)(void *));
+uint64_t entered(const Step *s);
 
 /* interpreter.c */
 bool tell_interpreter(Run *r, const char *path);

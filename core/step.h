@@ -26,6 +26,12 @@ typedef struct IdMap {
   bool by_parent; /* else the child writes it */
 } IdMap;
 
+typedef struct Entrance {
+  const char *name, *path; /* without a path, fd */
+  uint64_t flag;
+  int fd;
+} Entrance;
+
 typedef struct FdPair {
   int target, source;
 } FdPair;
@@ -66,6 +72,10 @@ struct Step {
       IdMap uid, gid;
       uint32_t user, group;
     } ids;
+    struct {
+      const Entrance *list;
+      size_t count;
+    } enter;
     struct {
       const FdPair *pairs;
       size_t count;
@@ -193,6 +203,10 @@ int finish_context(Run *r, int fs, uint64_t attributes, const char *target);
 
 /* rlimit.c */
 int apply_rlimits(Run *r, const Step *s);
+
+/* enter.c */
+void check_entries(Check *c, Step *s);
+int enter_all(Run *r, const Step *s);
 
 /* caps.c */
 int keep_only(Run *r, uint64_t keep);

@@ -9,7 +9,7 @@
 #define NO_FIELDS (const char *const[]){NULL}
 
 const Verb verbs[] = {
-  {"namespaces", FIELDS("join"), check_namespaces, run_namespaces, true},
+  {"namespaces", FIELDS("join", "enter"), check_namespaces, run_namespaces, true},
   {"cgroup", FIELDS("into", "join"), check_cgroup, run_cgroup, false},
   {"ids", FIELDS("uid", "gid", "user", "group"), check_ids, run_ids, true},
   {"propagation", FIELDS("target", "mode"), check_propagation, run_propagation, true},

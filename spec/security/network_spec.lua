@@ -88,7 +88,8 @@ describe("the network of the kind 'user'", function()
       assert.matches("cannot be had with network = \"user\"", refused(options))
     end
     assert.matches("needs namespaces", refused {network = "user", isolation = "filters"})
-    assert.matches("'network' is 'usr'; it may be host or none or user\n  did you mean 'user'%?",
+    assert.matches("'network' is 'usr'; it may be host or none or user, or a path\n  did you "
+      .. "mean 'user'%?",
       refused {network = "usr"})
   end)
 
@@ -220,5 +221,117 @@ describe("the network of the kind 'user'", function()
           server.port}}).stdout)
       end
     end)
+  end)
+end)
+
+describe("a network that is there already", function()
+  --- Another sandbox's, which somebody holds.
+  local function with_network(fn)
+    local held <close> = assert(sandbox.new({}):prepare())
+    fn(("/proc/%d/ns/net"):format(held.holder:pid()), held)
+  end
+
+  local function refused(options)
+    local ok, err = pcall(sandbox.new, options)
+    assert.is_false(ok)
+    return tostring(err)
+  end
+
+  local look = "readlink /proc/self/ns/net"
+
+  it("is joined by root, by its file or an open handle", function()
+    if not host.is_root() then
+      pending("only root may join a network")
+      return
+    end
+    with_network(function(path, held)
+      local wanted = core.readlink(path) .. "\n"
+      assert.are.equal(wanted, held:run(look).stdout)
+      assert.are.equal(wanted, run({script = look, network = path}).stdout)
+      local handle <close> = assert(core.open(path, "r"))
+      assert.are.equal(wanted, run({script = look, join = {net = handle}}).stdout)
+      assert.are.equal(wanted, run({script = look, network = path, ids = {
+        uid = {{0, 0, 1}, {1, 100000, 5}}}}).stdout)
+    end)
+  end)
+
+  it("is that of the programs of a prepared sandbox, too", function()
+    if not host.is_root() then
+      pending("only root may join a network")
+      return
+    end
+    with_network(function(path)
+      local held <close> = assert(sandbox.new({network = path}):prepare())
+      assert.are.equal(core.readlink(path) .. "\n", held:run(look).stdout)
+    end)
+  end)
+
+  it("leaves the caller where it was, and no process or descriptor", function()
+    with_network(function(path)
+      local before, fds = core.readlink("/proc/self/ns/net"), host.count_fds()
+      for _ = 1, 5 do run {script = "true", network = path} end
+      assert.are.equal(before, core.readlink("/proc/self/ns/net"))
+      assert.are.equal(fds, host.count_fds())
+      local children = host.read(("/proc/self/task/%d/children"):format(core.getpid()))
+      assert.is_true(select(2, (children or ""):gsub("%d+", "")) <= 1) -- the one that is held
+    end)
+  end)
+
+  it("is refused to others by the kernel; what it takes is said", function()
+    if host.is_root() then
+      pending("root may")
+      return
+    end
+    with_network(function(path)
+      local r = run {script = "true", network = path}
+      assert.are.equal("setup_failed", r.outcome)
+      assert.are.equal(("namespaces: setns %s: Operation not permitted"):format(path), r.message)
+      assert.matches("takes CAP_SYS_ADMIN over it", r.hint)
+    end)
+  end)
+
+  it("must be one", function()
+    local dir <close> = host.scratch()
+    local file = dir:file("plain", "x")
+    assert.are.equal(("sandbox: 'network', '%s', is no namespace\n  ip netns add NAME makes "
+      .. "/run/netns/NAME; a process has /proc/PID/ns/net"):format(file), refused {network = file})
+    assert.matches("'network', '/proc/self/ns/uts', is a namespace of the kind 'uts'",
+      refused {network = "/proc/self/ns/uts"})
+    assert.matches("'join.net', '/nosuch', cannot be opened: /nosuch: No such file",
+      refused {join = {net = "/nosuch"}})
+    assert.matches("is both in 'share' and in 'join'", refused {share = {"ipc"},
+      join = {ipc = "/proc/self/ns/ipc"}})
+    assert.matches("a namespace 'pid' cannot be joined\n  its pid 1 would be another's child",
+      refused {join = {pid = "/proc/self/ns/pid"}})
+    assert.matches("a namespace 'nte' cannot be joined\n  did you mean 'net'%?",
+      refused {join = {nte = "/proc/self/ns/net"}})
+    assert.matches("'network' is given, and 'join' has a net",
+      refused {network = "none", join = {net = "/proc/self/ns/net"}})
+  end)
+
+  it("may be a pipe that nobody writes to: the wrong kind, and nobody waits", function()
+    local dir <close> = host.scratch()
+    assert(os.execute("mkfifo " .. dir.path .. "/fifo"))
+    assert.matches("is no namespace", refused {network = dir.path .. "/fifo"})
+  end)
+end)
+
+describe("a step of namespaces", function()
+  local function refused(step, message)
+    local ok, err = pcall(core.check_plan, {step, {"exec", argv = {"true"}, init = false}})
+    assert.is_false(ok)
+    assert.matches(message, err)
+  end
+
+  it("enters what can be entered, by a path or a handle", function()
+    refused({"namespaces", "user", enter = {mount = "/x"}}, "'mount' cannot be entered")
+    refused({"namespaces", "user", enter = {net = 5}}, "must hold paths or handles")
+    refused({"namespaces", "user", "net", enter = {net = "/x"}}, "'net' is both new and to be")
+    refused({"namespaces", "user", enter = "/x"}, "field 'enter' must be a table")
+  end)
+
+  it("says in the plan what it enters", function()
+    assert.matches("^  1  namespaces +user mount pid ipc uts cgroup, net of /proc/self/ns/net\n",
+      sandbox.new({script = "true", network = "/proc/self/ns/net"}):plan():describe())
   end)
 end)

@@ -13,7 +13,7 @@ local SCRIPT = [[
   mount --bind . "$1/tree"
   cd "$1/tree"
   exec setpriv --reuid=54321 --regid=54321 --clear-groups \
-    env PATH="$3" "$(command -v lua5.4)" -e "$2" 2>&1
+    env PATH="$3" "$(command -v lua5.4)" -e "$2"
 ]]
 
 --- Why nobody else can be shown anything here; nil when that works.

@@ -33,6 +33,7 @@ local repeated = {
   {"--cap-drop", "NAME", "a capability that it does not have, of those that were added"},
   {"--share", "NS", "leave a namespace to the host: cgroup, ipc, net, pid, uts"},
   {"--unshare", "time", "a time namespace, too; see --time"},
+  {"--join", "NS=PATH", "enter a namespace that is there: cgroup, ipc, net, uts"},
   {"--time", "CLOCK=SECONDS", "add to a clock: monotonic, boottime"},
   {"--limit", "NAME=VALUE", "a limit, such as memory=2G; best_effort:2G: rather none than no run"},
 }
@@ -87,8 +88,8 @@ function M.define(parser)
   parser:flag("--nested"):description("sandboxes can be made inside")
   parser:flag("--sysfs"):description("a read-only /sys")
   parser:flag("--devpts"):description("terminals can be made inside, by /dev/ptmx")
-  parser:option("--net"):argname("none|host|user"):args("?"):choices({"none", "host", "user"})
-    :description("none (default), the host's, or one by pasta; `--net` alone is the host's")
+  parser:option("--net"):argname("none|host|user|PATH"):args("?")
+    :description("none (default), the host's, one by pasta, a namespace; alone: the host's")
     :action(function(args, _, value)
       args.network = type(value) == "table" and (value[1] or "host") or value
     end)
@@ -244,6 +245,11 @@ end
 adders["--cap-add"], adders["--cap-drop"] = word "cap_add", word "cap_drop"
 adders["--share"] = word "share"
 
+adders["--join"] = function(spec, step)
+  local name, path = pair(step, "NS=PATH")
+  spec.join[name] = path
+end
+
 adders["--unshare"] = function(spec, step)
   if step.value ~= "time" then
     wrong(step, "all other namespaces are the sandbox's own anyway", "--unshare time")
@@ -360,7 +366,7 @@ function M.from_arguments(args, environment, base)
   local spec = {
     binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {},
     last = last_order(base),
-    cap_add = {}, cap_drop = {}, share = {}, as_init = args.as_init,
+    cap_add = {}, cap_drop = {}, share = {}, join = {}, as_init = args.as_init,
     limits = {}, devices = {}, mask = {}, protect = {}, sysfs = args.sysfs, devpts = args.devpts,
     proc = args.proc ~= "none" and args.proc, idle_timeout = seconds(args, "idle_timeout"),
     fds = {}, pty = args.pty,

@@ -23,7 +23,7 @@ end
 for _, key in ipairs {"script", "command", "root", "cwd", "network", "ids", "hostname", "umask",
   "timeout", "grace", "idle_timeout", "limits", "stdin", "stdout", "stderr", "on_output",
   "session", "pty", "as_init", "name", "seccomp", "nested", "fsync", "chown", "landlock",
-  "isolation", "uid", "gid", "cap_add", "cap_drop", "share", "time", "fds",
+  "isolation", "uid", "gid", "cap_add", "cap_drop", "share", "join", "time", "fds",
   "capture_limit", "proc", "sysfs", "devpts"} do
   Builder[key] = set(key)
 end

@@ -78,6 +78,7 @@ local make = {}
 
 function make.namespaces(line, step)
   if step.join then return line:lacks("a program in a sandbox that is there already") end
+  if step.enter then line:lacks("namespaces that are there already") end
   local words = {}
   for i = 2, #step do
     if step[i] == "time" then
@@ -284,6 +285,7 @@ local function translated(plan, options)
   for _, key in ipairs(beside) do
     if options[key] then line:lacks("%s", key) end
   end
+  if options.network == "user" then line:lacks("a network by pasta") end
   if next(options.fds or {}) then line:lacks("fds") end
   line:streams(options)
   return line

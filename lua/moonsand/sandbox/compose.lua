@@ -94,7 +94,7 @@ local function add_root(steps, options, own, uid, gid)
   if options.root == "host" and not given then
     defaults.host(steps)
     defaults.names(steps, uid, gid)
-    network.add_files(steps, options.network)
+    network.add_files(steps, options)
   end
   kernel.add(steps, options)
   add(steps, {"tmpfs", target = "/tmp", mode = 1023}) -- 01777
@@ -120,7 +120,7 @@ local function add_world(steps, options)
   local given = add_root(steps, options, own, uid, gid)
   for _, item in ipairs(own) do add(steps, item.step) end
   kernel.add_own(steps, options)
-  if not namespaces.shares(options, "uts") then
+  if namespaces.is_own(options, "uts") then
     add(steps, {"hostname", name = options.hostname or defaults.hostname})
   end
   if network.is_own(options) then add(steps, {"loopback"}) end

@@ -19,6 +19,11 @@ function hints.sysfs(_, errno)
     .. " binds = {{source = \"/sys\"}} (--ro /sys)"
 end
 
+function hints.namespaces(_, errno, details)
+  if details.call ~= "setns" or errno ~= EPERM then return nil end
+  return nil, "to join a namespace takes CAP_SYS_ADMIN over it, and in one's own: start it as root"
+end
+
 function hints.ids(_, _, details) return nil, ids.hint(details) end
 
 function hints.overlay(step, errno)

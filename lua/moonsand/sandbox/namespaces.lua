@@ -1,22 +1,23 @@
 --- Which namespaces a sandbox has of its own: all but time, unless `share` leaves one to the host,
 --- `time` makes one, or `network` and `join` name one that is there.
+local check = require "moonsand.sandbox.check"
+local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local network = require "moonsand.sandbox.network"
 local order = require "moonsand.order"
 
 local M = {}
 
+local wrong = check.wrong
+
 ---@class moonsand.sandbox.Time   seconds that are added to clocks
 ---@field monotonic? integer
 ---@field boottime? integer
 
 local shareable = {cgroup = true, ipc = true, net = true, pid = true, uts = true}
+local joinable = {cgroup = true, ipc = true, net = true, uts = true}
 local clocks = {monotonic = true, boottime = true}
 local offset_limit <const> = 4000000000
-
-local function wrong(message, hint)
-  fault.throw("usage", "sandbox: " .. message, {hint = hint})
-end
 
 local function check_share(share)
   for i, name in ipairs(share) do
@@ -43,6 +44,42 @@ local function check_time(time)
   end
 end
 
+local kept = {
+  user = "the sandbox's own is what makes it one", mount = "the sandbox's files are in its own",
+  pid = "its pid 1 would be another's child",
+  time = "setns(2) lets no process in that shares memory",
+}
+
+--- A place must hold a namespace of the kind that is meant.
+local function check_place(where, name, place)
+  local kind, message, errno = core.namespace_type(place)
+  where = ("'%s', %s,"):format(where, type(place) == "string" and "'" .. place .. "'"
+    or "the handle")
+  if not kind and errno == 25 then -- ENOTTY
+    wrong(where .. " is no namespace", "ip netns add NAME makes /run/netns/NAME; a process has "
+      .. "/proc/PID/ns/" .. name)
+  elseif not kind then
+    wrong(("%s cannot be opened: %s"):format(where, message))
+  elseif kind ~= name then
+    wrong(("%s is a namespace of the kind '%s'"):format(where, kind))
+  end
+end
+
+local function check_join(join, share)
+  for name, place in order.sorted(join) do
+    if not joinable[name] then
+      local near = type(name) == "string" and fault.nearest(name, order.keys(joinable))
+      wrong(("a namespace '%s' cannot be joined"):format(tostring(name)), kept[name]
+        or near and ("did you mean '%s'?"):format(near) or "there are cgroup, ipc, net and uts")
+    elseif share[name] then
+      wrong(("'%s' is both in 'share' and in 'join'"):format(name), "leave one of the two out")
+    elseif type(place) ~= "string" and type(place) ~= "userdata" then
+      wrong(("join.%s must be a path or a handle, not a %s"):format(name, type(place)))
+    end
+    check_place("join." .. name, name, place)
+  end
+end
+
 local function shared(options)
   local set = {}
   for _, name in ipairs(options.share or {}) do set[name] = true end
@@ -57,6 +94,13 @@ function M.shares(options, name)
 end
 
 local function check_together(options)
+  local join = options.join or {}
+  if join.net and options.network ~= nil then
+    wrong("'network' is given, and 'join' has a net", "leave one of the two out")
+  end
+  if join.uts and options.hostname then
+    wrong("'hostname' would be that of the namespace which is joined", "leave one of the two out")
+  end
   if M.shares(options, "uts") and options.hostname then
     wrong("'hostname' would be the host's own name", "leave \"uts\" out of 'share'")
   end
@@ -71,6 +115,8 @@ end
 function M.check(options)
   check_share(options.share or {})
   check_time(options.time or {})
+  check_join(options.join or {}, shared(options))
+  if network.is_path(options.network) then check_place("network", "net", options.network) end
   network.check(options, shared(options))
   check_together(options)
 end
@@ -78,10 +124,23 @@ end
 --- Put in what follows from the options. Where processes are shared there is no pid 1 of ours.
 ---@param options table   a copy; changed
 function M.complete(options)
+  local join = {}
+  for name, place in pairs(options.join or {}) do
+    join[name] = type(place) == "string" and check.absolute(place) or place
+  end
+  options.join = join
   network.complete(options, shared(options))
   if not M.shares(options, "pid") then return end
   options.as_init = true
   if options.proc == nil then options.proc = "bind" end
+end
+
+--- Is a namespace the sandbox's own, neither shared nor joined?
+---@param options table   checked
+---@param name string
+---@return boolean
+function M.is_own(options, name)
+  return not options.join[name] and not M.shares(options, name)
 end
 
 --- What sharing takes from the promises of a sandbox.
@@ -99,9 +158,10 @@ end
 function M.step(options)
   local step = {"namespaces", "user", "mount"}
   for _, name in ipairs {"pid", "ipc", "uts", "cgroup"} do
-    if not M.shares(options, name) then step[#step + 1] = name end
+    if M.is_own(options, name) then step[#step + 1] = name end
   end
   if network.is_own(options) then step[#step + 1] = "net" end
+  if next(options.join) then step.enter = options.join end
   return step
 end
 

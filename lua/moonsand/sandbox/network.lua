@@ -1,24 +1,32 @@
---- The network of a sandbox: none, the host's, or one of its own that `pasta` connects.
+--- The network of a sandbox: none, the host's, one of its own that `pasta` connects, or one that is
+--- there already, by the file of its namespace.
+local check = require "moonsand.sandbox.check"
+local core = require "moonsand.core"
 local defaults = require "moonsand.sandbox.defaults"
 local fault = require "moonsand.fault"
 local text = require "moonsand.text"
 
 local M = {}
 
+local wrong = check.wrong
+
 local words = {none = true, host = true, user = true}
 
 --- What a sandbox with a network of the kind "user" has: the same on every host.
 M.address, M.bits, M.gateway, M.resolver = "10.0.2.15", "24", "10.0.2.2", "10.0.2.3"
-
-local function wrong(message, hint)
-  fault.throw("usage", "sandbox: " .. message, {hint = hint})
-end
 
 --- The option as one word.
 local function word(value, shared)
   if value == nil then return shared and "host" or "none" end
   if type(value) == "boolean" then return value and "host" or "none" end
   return value
+end
+
+--- Is it the file of a namespace, and no word?
+---@param value any
+---@return boolean
+function M.is_path(value)
+  return type(value) == "string" and value:find("/", 1, true) ~= nil
 end
 
 --- Pasta enters the sandbox before the program is in it, so somebody has to hold it until then.
@@ -36,26 +44,27 @@ end
 ---@param share table<string, boolean>   what `share` names
 function M.check(options, share)
   local value = word(options.network, share.net)
-  if not words[value] then
+  if not words[value] and not M.is_path(value) then
     local near = fault.nearest(value, {"none", "host", "user"})
-    wrong(("'network' is '%s'; it may be host or none or user"):format(value),
+    wrong(("'network' is '%s'; it may be host or none or user, or a path"):format(value),
       near and ("did you mean '%s'?"):format(near))
   end
   if share.net and value ~= "host" then
     wrong(("'share' has \"net\", and 'network' is '%s'"):format(value), "leave one of the two out")
   end
-  if value ~= "user" then return end
-  if options.isolation == "filters" then
-    wrong("network = \"user\" needs namespaces, and isolation is 'filters'",
+  if options.isolation == "filters" and value ~= "none" and value ~= "host" then
+    wrong(("network = \"%s\" needs namespaces, and isolation is 'filters'"):format(value),
       "there, 'network' is none or host")
   end
-  check_user(options, share)
+  if value == "user" then check_user(options, share) end
 end
 
 ---@param options table   a copy; changed
 ---@param share table<string, boolean>
 function M.complete(options, share)
-  options.network = word(options.network, share.net)
+  local value = word(options.network, share.net)
+  if M.is_path(value) then options.join.net = check.absolute(value) end
+  options.network = options.join.net and "joined" or value
 end
 
 --- Has the sandbox a network namespace of its own?
@@ -77,11 +86,19 @@ end
 
 local made = {["/etc/hosts"] = true, ["/etc/resolv.conf"] = true}
 
+--- A network that has a name may have files of its own (ip-netns(8)).
+local function source_of(path, namespace)
+  local name = type(namespace) == "string" and namespace:match("^/v?a?r?/?run/netns/([^/]+)$")
+  local own = name and path:gsub("^/etc/", ("/etc/netns/%s/"):format(name))
+  return own and core.stat(own) and own or path
+end
+
 --- Steps for the files by which programs find others and believe them.
 ---@param steps table[]   appended to
----@param kind string     the network
-function M.add_files(steps, kind)
-  local own = kind ~= "host"
+---@param options table   checked
+function M.add_files(steps, options)
+  local kind, namespace = options.network, (options.join or {}).net
+  local own = M.is_own(options)
   if own then file(steps, "/etc/hosts", "127.0.0.1 localhost moonsand\n::1 localhost\n") end
   if kind == "none" then return end
   if own then
@@ -90,7 +107,8 @@ function M.add_files(steps, kind)
   end
   for _, path in ipairs(defaults.etc_network) do
     if not own or not made[path] then
-      steps[#steps + 1] = {"bind", source = path, target = path, optional = true}
+      steps[#steps + 1] = {"bind", source = source_of(path, namespace), target = path,
+        optional = true}
     end
   end
 end

@@ -37,7 +37,9 @@ local wrong, check_kind, check_keys, check_words = check.wrong, check.kind, chec
 ---@field protect? string[]   paths inside that are read-only where they are, with all below them
 ---@field env? table<string, string>
 ---@field cwd? string         default: /work when there is one, else /
----@field network? "none"|"host"|"user"|boolean   default "none": only a loopback of its own
+---@field network? "none"|"host"|"user"|string|boolean   default "none": only a loopback of its own;
+---  a path is the file of a network namespace
+---@field join? table<"cgroup"|"ipc"|"net"|"uts", any>   namespaces that are there: paths or handles
 ---@field share? string[]     namespaces that stay the host's: "cgroup", "ipc", "net", "pid", "uts"
 ---@field time? moonsand.sandbox.Time   a time namespace, with clocks that are ahead or behind
 ---@field ids? "self"|"root"|"range"|moonsand.sandbox.Ids   default "self": the caller's ids
@@ -81,7 +83,7 @@ local kinds = {
   script = "string", command = "table", root = "string", binds = "table", overlays = "table",
   lower = "table", tmpfs = "table", dirs = "table", symlinks = "table", files = "table",
   env = "table", cwd = "string", network = {"string", "boolean"}, ids = {"string", "table"},
-  share = "table", time = "table", uid = "number", gid = "number",
+  share = "table", join = "table", time = "table", uid = "number", gid = "number",
   cap_add = "table", cap_drop = "table",
   hostname = "string", umask = "number", timeout = "number", grace = "number",
   idle_timeout = "number", limits = "table",

@@ -36,7 +36,12 @@ end
 local describe = {}
 
 function describe.namespaces(s)
-  return s.join and ("of %s"):format(s.join) or table.concat(s, " ", 2)
+  if s.join then return ("of %s"):format(s.join) end
+  local words = {table.concat(s, " ", 2)}
+  for name, place in order.sorted(s.enter or {}) do
+    words[#words + 1] = ("%s of %s"):format(name, place)
+  end
+  return table.concat(words, ", ")
 end
 
 function describe.cgroup(s) return table.concat(s, " ", 2) end
