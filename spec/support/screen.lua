@@ -22,7 +22,7 @@ function M.interface(environment)
   return interface.new {
     out = sink(), err = sink(),
     env = function(name) return (environment or {})[name] end,
-    home = {recipes = "recipes"},
+    home = {recipes = "recipes", python = "python"},
   }
 end
 

@@ -5,9 +5,32 @@ local fault = require "moonsand.fault"
 local M = {}
 
 --- An absolute path; one that does not exist yet stays below the current directory.
-local function absolute(path)
+---@param path string
+---@return string
+function M.absolute(path)
   if path:sub(1, 1) == "/" then return path end
   return core.realpath(path) or assert(core.realpath(".")) .. "/" .. path
+end
+
+local absolute = M.absolute
+
+local function is_build_directory(directory)
+  return core.stat(directory .. "/conf/bblayers.conf", "follow") ~= nil
+end
+
+--- The build directory that one is in, as oe-init-build-env makes it: it, or one of BBPATH, holds
+--- conf/bblayers.conf.
+---@param ui moonsand.Interface
+---@return string?
+function M.build_directory(ui)
+  for directory in (ui.env "BBPATH" or ""):gmatch("[^:]+") do
+    if is_build_directory(directory) then return absolute(directory) end
+  end
+  local directory = assert(core.realpath("."))
+  while directory ~= "" do
+    if is_build_directory(directory) then return directory end
+    directory = directory:match("^(.*)/")
+  end
 end
 
 --- The directories that are searched: BBPATH, then what ships with moonsand.
@@ -22,25 +45,57 @@ function M.path(ui)
   return path
 end
 
---- The configuration that the recipes are read with.
+--- How Python in recipes is run.
+---@param ui moonsand.Interface
+---@return moonsand.recipe.Python?
+function M.python(ui)
+  local home = ui.home.python and core.realpath(ui.home.python)
+  return home and require "moonsand.build.python".new(home) or nil
+end
+
+-- In a build directory the environment counts, as it does for BitBake.
+local function environment(ui)
+  local env = {}
+  for _, list in ipairs {
+    "HOME LOGNAME PATH PWD SHELL USER LC_ALL BBSERVER BB_ENV_PASSTHROUGH",
+    "BB_ENV_PASSTHROUGH_ADDITIONS", ui.env "BB_ENV_PASSTHROUGH" or "",
+    ui.env "BB_ENV_PASSTHROUGH_ADDITIONS" or "",
+  } do
+    for name in list:gmatch("%S+") do env[name] = ui.env(name) end
+  end
+  return env
+end
+
+--- The configuration that the recipes are read with: the build directory's when one is in one, else
+--- BBPATH and what ships with moonsand.
 ---@param ui moonsand.Interface
 ---@return moonsand.recipe.Configuration
 function M.configure(ui)
-  local home = ui.home.python and core.realpath(ui.home.python)
+  local directory = M.build_directory(ui)
   local config = require "moonsand.recipe".configure {
-    path = M.path(ui), python = home and require "moonsand.build.python".new(home),
+    path = directory and {directory} or M.path(ui), python = M.python(ui),
+    environment = directory and environment(ui) or nil,
   }
   for _, warning in ipairs(config.warnings or {}) do ui:say("moonsand: ", warning, "\n") end
   return config
 end
 
---- A recipe by its file, or by what it provides.
+--- A recipe by its file, by its name, or by what it provides.
 ---@param config moonsand.recipe.Configuration
 ---@param name string   "zlib", "recipes/zlib/zlib_1.2.13.bb"
 ---@return moonsand.recipe.Recipe
 function M.recipe(config, name)
-  if name:find("%.bb$") then return config:load(absolute(name)) end
-  return config:find(name)
+  if name:find("%.bb$") then return (config:load(absolute(name))) end
+  return config:named(name) or config:find(name)
+end
+
+--- A recipe with all its variants.
+---@param config moonsand.recipe.Configuration
+---@param name string
+---@return moonsand.recipe.Recipe[]
+function M.variants(config, name)
+  local _, list = config:load(M.recipe(config, name).file)
+  return list
 end
 
 --- Where store, downloads and logs are: `--state`, MOONSAND_DIR, or among the user's caches.
@@ -71,11 +126,11 @@ local proxies = {
 function M.builder(ui, options)
   local config = M.configure(ui)
   local place = M.place(ui, options.state)
-  local environment = {}
-  for _, name in ipairs(proxies) do environment[name] = ui.env(name) end
+  local proxy = {}
+  for _, name in ipairs(proxies) do proxy[name] = ui.env(name) end
   local fields = {
     config = config, store = place .. "/store", directory = place .. "/build",
-    downloads = config.data:get "DL_DIR" or place .. "/downloads", environment = environment,
+    downloads = config.data:get "DL_DIR" or place .. "/downloads", environment = proxy,
   }
   for name, value in pairs(options) do
     if name ~= "state" then fields[name] = value end

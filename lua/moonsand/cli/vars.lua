@@ -1,7 +1,9 @@
 --- `moonsand vars RECIPE [NAME]`: the variables of a recipe, and where their values come from.
 local core = require "moonsand.core"
+local dump = require "moonsand.recipe.dump"
 local fault = require "moonsand.fault"
 local format = require "moonsand.cli.show.format"
+local order = require "moonsand.order"
 local project = require "moonsand.cli.project"
 
 local M = {}
@@ -10,10 +12,15 @@ local M = {}
 function M.define(parser)
   parser:description "Show the variables of a recipe, or the value of one."
   parser:argument("recipe"):description("its name, or its file")
-  parser:argument("name"):args("?"):description("a variable, or VARIABLE[flag]")
+  parser:argument("name"):args("*"):description(
+    "a variable, or VARIABLE[flag]; with --all, more recipes")
   parser:flag("--raw"):description("the text before its references are replaced")
   parser:flag("--where"):description("every place that had a part in it, the last one first")
+  parser:flag("--flags"):description("its flags")
   parser:flag("--json"):description("as JSON")
+  parser:flag("--all"):description(
+    "with --json: every variable with text, value and flags, a line for each recipe")
+  parser:flag("--bare"):description("with --all: read each file alone, without a configuration")
 end
 
 --- One entry: what there is to say of a variable.
@@ -27,7 +34,8 @@ local function entry(data, name, args)
   else
     value = data:get(name)
   end
-  return {name = name, value = value, where = args.where and data:where(variable or name) or nil}
+  return {name = name, value = value, where = args.where and data:where(variable or name) or nil,
+    flags = args.flags and data:flags(name) or nil}
 end
 
 local function unknown(data, name, recipe)
@@ -69,8 +77,16 @@ local function show_json(ui, value)
   }), "\n")
 end
 
+local function show_flags(ui, flags)
+  for flag, value in order.sorted(flags) do
+    if type(value) == "table" then value = table.concat(value, " ") end
+    ui:print(("%s=\"%s\"\n"):format(flag, tostring(value or "")))
+  end
+end
+
 local function show_one(ui, item, args)
   if args.json then return show_json(ui, item) end
+  if args.flags then return show_flags(ui, item.flags) end
   if not args.where then return ui:print(item.value, "\n") end
   ui:print(history(item.where))
 end
@@ -83,22 +99,55 @@ local function show_all(ui, items, args)
   end
 end
 
+-- One line of JSON for each recipe.
+local function dump_all(args, ui)
+  local json = require "dkjson"
+  local names = table.move(args.name, 1, #args.name, 2, {args.recipe})
+  local config = not args.bare and project.configure(ui)
+  local python = args.bare and project.python(ui)
+  for _, name in ipairs(names) do
+    local record
+    if args.bare then
+      record = dump.bare(project.absolute(name), json.null, python)
+    else
+      record = dump.recipe(project.variants(config, name), json.null)
+    end
+    ui:print(json.encode(record), "\n")
+  end
+  return 0
+end
+
+local function check(args)
+  if args.bare and not args.all then
+    fault.throw("usage", "--bare goes with --all", {
+      hint = "moonsand vars --bare --all --json FILE"})
+  elseif args.all and not args.json then
+    fault.throw("usage", "--all is there as JSON only", {hint = "add --json"})
+  elseif not args.all and #args.name > 1 then
+    fault.throw("usage", "one variable at a time", {hint = "moonsand vars RECIPE shows them all"})
+  end
+end
+
 ---@param args table
 ---@param ui moonsand.Interface
 ---@return integer code
 function M.run(args, ui)
+  check(args)
+  if args.all then return dump_all(args, ui) end
   local recipe = project.recipe(project.configure(ui), args.recipe)
-  local data = recipe.data
-  if args.name then
-    local item = entry(data, args.name, args)
-    if item.value == nil then unknown(data, args.name, recipe) end
+  local data, name = recipe.data, args.name[1]
+  if name then
+    local item = entry(data, name, args)
+    if item.value == nil and not (args.flags and next(item.flags)) then
+      unknown(data, name, recipe)
+    end
     show_one(ui, item, args)
     return 0
   end
   local items = {}
-  for _, name in ipairs(data:names()) do
-    if not data:flag(name, "func") then
-      local item = entry(data, name, args)
+  for _, each in ipairs(data:names()) do
+    if not data:flag(each, "func") then
+      local item = entry(data, each, args)
       if item.value ~= nil then items[#items + 1] = item end
     end
   end

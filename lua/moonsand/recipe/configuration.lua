@@ -270,6 +270,37 @@ function Configuration:close()
   if self.data.python then self.data.python:close() end
 end
 
+Configuration.__close = Configuration.close
+
+-- What a file would be called whose recipe has this name.
+local function stems(name)
+  local plain = name:gsub("^nativesdk%-", ""):gsub("^lib%d+%-", "")
+  for _, ending in ipairs {"%-native$", "%-cross$", "%-crosssdk$"} do
+    plain = plain:gsub(ending, "")
+  end
+  return {[name] = true, [plain] = true}
+end
+
+--- A recipe by its own name, looked for in the files that are called like it, so that not all need
+--- be read; nil when none of them is it.
+---@param name string
+---@return moonsand.recipe.Recipe?
+function Configuration:named(name)
+  local wanted, list = stems(name), {}
+  for _, file in ipairs(self:recipes()) do
+    if wanted[file:match("([^/_]*)[^/]*%.bb$")] then
+      local _, variants = self:load(file)
+      for _, recipe in ipairs(variants) do
+        if recipe.name == name and not recipe.skipped then list[#list + 1] = recipe end
+      end
+    end
+  end
+  if #list == 0 then return nil end
+  local recipe, warning = provider.version(self.data, list)
+  self.warnings[#self.warnings + 1] = warning
+  return recipe
+end
+
 --- Every name that a recipe provides, sorted.
 ---@return string[]
 function Configuration:names()
