@@ -80,7 +80,11 @@ int run_dev(Run *r, const Step *s)
 
   if (mount < 0) return -1;
   keep = fcntl(mount, F_DUPFD_CLOEXEC, 0);
-  if (keep < 0) return stop(r, "dup", s->target);
+  if (keep < 0) {
+    stop(r, "dup", s->target);
+    close(mount);
+    return -1;
+  }
   result = attach(r, mount, s->target, PLACE_DIRECTORY | PLACE_EXACT);
   if (result == 0) result = fill_dev(r, keep);
   if (result == 0 && s->flag) result = add_terminals(r, keep);

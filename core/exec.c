@@ -101,7 +101,7 @@ static int apply_fds(Run *r, const Step *fds)
   }
   for (size_t i = 0; i < fds->fds.count; i++) {
     if (dup2(pairs[i].source, pairs[i].target) >= 0) continue;
-    if (fcntl(pairs[i].source, F_GETFD) < 0) return stop(r, "dup2", NULL);
+    if (errno != EBADF || fcntl(pairs[i].source, F_GETFD) < 0) return stop(r, "dup2", NULL);
     errno = EMFILE; /* dup2(2) says EBADF of the target, too */
     return stop(r, "descriptor beyond the limit of open files", NULL);
   }
@@ -259,7 +259,7 @@ int exec_program(Run *r, const Step *s)
 {
   /* beside a sandbox's own pid 1, the program ends with the process that waits for it */
   if (r->joined && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return stop(r, "prctl", NULL);
-  if (s->exec.session && setsid() < 0 && errno != EPERM) return stop(r, "setsid", NULL);
+  if (s->exec.session && setsid() < 0) return stop(r, "setsid", NULL);
   if (apply_late(r, r->fds, apply_fds) < 0) return -1;
   if (s->exec.terminal && ioctl(0, TIOCSCTTY, 0) < 0) return stop(r, "ioctl(TIOCSCTTY)", NULL);
   reset_signals(r->ignored);

@@ -163,7 +163,7 @@ static void abandon(const Charge *charge)
 static void serve(const Charge *charge)
 {
   unsigned long all = ~0UL;
-  long signals = call(__NR_signalfd4, -1, (long)&all, sizeof all, 02000000 /* SFD_CLOEXEC */, 0);
+  long signals = call(__NR_signalfd4, -1, (long)&all, sizeof all, 02004000 /* SFD_CLOEXEC, SFD_NONBLOCK */, 0);
   struct pollfd fds[2] = {{.fd = (int)signals, .events = POLLIN},
                           {.fd = charge->caller, .events = POLLIN}};
 

@@ -75,13 +75,17 @@ static int null_device(Run *r, int first)
   struct stat st;
 
   if (tree < 0) return stop(r, "open_tree", "/dev/null");
-  if (first < 0 && (fstat(tree, &st) < 0 || !S_ISCHR(st.st_mode) ||
-                    st.st_rdev != makedev(1, 3))) {
-    close(tree);
+  if (first >= 0) return tree;
+  if (fstat(tree, &st) < 0) {
+    stop(r, "stat", "/dev/null");
+  } else if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)) {
     errno = ENODEV;
-    return stop(r, "this is not the null device:", "/dev/null");
+    stop(r, "this is not the null device:", "/dev/null");
+  } else {
+    return tree;
   }
-  return tree;
+  close(tree);
+  return -1;
 }
 
 typedef struct Covers {

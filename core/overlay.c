@@ -183,7 +183,9 @@ static int legacy_mount(Run *r, const Step *s)
   if (mount("overlay", place_name, "overlay", flags, options) < 0)
     return stop(r, "mount", s->target);
   close(place);
-  if (!s->overlay.upper && r->own && (place = target_open(r, s->target, O_PATH)) >= 0) {
+  if (!s->overlay.upper && r->own) {
+    place = target_open(r, s->target, O_PATH);
+    if (place < 0) return stop(r, "open", s->target);
     target_own(r, place);
     close(place);
   }

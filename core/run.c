@@ -26,13 +26,14 @@
 static int die_with_caller(Run *r)
 {
   struct pollfd caller = {.fd = r->parent, .events = POLLIN};
+  int gone;
 
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return stop(r, "prctl", NULL);
-  if (poll(&caller, 1, 0) != 0) {
-    errno = ESRCH;
-    return stop(r, "the caller is gone", NULL);
-  }
-  return 0;
+  gone = poll(&caller, 1, 0);
+  if (gone < 0) return stop(r, "poll", NULL);
+  if (gone == 0) return 0;
+  errno = ESRCH;
+  return stop(r, "the caller is gone", NULL);
 }
 
 static void child_main(void *data)
@@ -63,12 +64,10 @@ static void serve_ranges(Run *r, int pid, const Step *ranges, int go, int done)
   Run writer = {.report = &early};
 
   early.err = 0;
-  if (map_from_outside(&writer, pid, ranges) == 0 && write(go, &byte, 1) == 1) {
-    close(go);
-  } else {
-    close(go); /* the child reads the end of file and stops in its own step */
-    early.step = (int)(ranges - r->steps);
-  }
+  if (map_from_outside(&writer, pid, ranges) == 0 && write(go, &byte, 1) != 1)
+    stop(&writer, "let the child go on", NULL);
+  if (early.err != 0) early.step = (int)(ranges - r->steps);
+  close(go); /* without a byte in it the child stops in its own step */
   while (read(done, &byte, 1) < 0 && errno == EINTR) continue;
   /* A child that had stopped in an earlier step knows better. */
   if (early.err != 0 && (r->report->err == 0 || r->report->step == early.step))

@@ -52,6 +52,15 @@ function M.throw(kind, message, fields)
   error(M.new(kind, message, fields), 0)
 end
 
+--- What the core answered; its refusal (nil, message, errno) becomes a fault.
+---@param kind string
+---@return any ...
+function M.unless(kind, ...)
+  local value, message, errno = ...
+  if value then return ... end
+  M.throw(kind, message, {errno = errno})
+end
+
 --- Is the value a fault?
 ---@param value any
 ---@return boolean

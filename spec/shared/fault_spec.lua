@@ -79,6 +79,19 @@ describe("a scope", function()
   end)
 end)
 
+describe("what the core answered", function()
+  it("is handed on as it is", function()
+    assert.are.same({1, "two", 3}, {fault.unless("sandbox", 1, "two", 3)})
+  end)
+
+  it("is a fault when it is a refusal", function()
+    local ok, err = pcall(fault.unless, "sandbox", nil, "pipe: Too many open files", 24)
+    assert.is_false(ok)
+    assert.is_true(fault.is(err))
+    assert.are.same({"pipe: Too many open files", 24}, {err.message, err.errno})
+  end)
+end)
+
 describe("an ordered iteration", function()
   it("goes over numbers first, then strings, each sorted", function()
     local keys = {}

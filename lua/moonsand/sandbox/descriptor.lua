@@ -107,7 +107,7 @@ end
 local function fresh(where, value, own)
   if value == "null" then return opened(where, "/dev/null", "r+") end
   if type(value) == "string" then return file(where, value, default_modes[own] or "r") end
-  if value.text then return assert(core.memfd("text", value.text)) end
+  if value.text then return fault.unless("sandbox", core.memfd("text", value.text)) end
   return file(where, value.path, value.mode or default_modes[own] or "r")
 end
 

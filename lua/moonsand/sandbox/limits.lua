@@ -1,6 +1,7 @@
 --- The `limits` of a sandbox (moonsand.sandbox.limit) put into force: what holds them, and which
 --- were hit.
 local core = require "moonsand.core"
+local fault = require "moonsand.fault"
 local groups = require "moonsand.sandbox.groups"
 local order = require "moonsand.order"
 local vocabulary = require "moonsand.sandbox.limit"
@@ -26,7 +27,7 @@ function M.resources(limits)
   for name, limit in order.sorted(limits) do
     local resource = known[name].resource
     if resource then
-      own = own or assert(core.rlimits())
+      own = own or fault.unless("sandbox", core.rlimits())
       local hard = own[resource].hard
       if vocabulary.above(limit.hard, hard) then
         refused[#refused + 1] = {name = name, best_effort = limit.best_effort,

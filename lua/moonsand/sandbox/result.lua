@@ -64,7 +64,7 @@ end
 ---@return moonsand.Fd
 function Result:output(name)
   local file = self.files[name]
-  if not file then return assert(core.memfd(name, self[name])) end
+  if not file then return fault.unless("sandbox", core.memfd(name, self[name])) end
   local again, err, errno = core.open("/proc/self/fd/" .. file:number(), "r")
   if not again then fault.throw("sandbox", ("%s: %s"):format(name, err), {errno = errno}) end
   return again

@@ -37,7 +37,7 @@ end
 local function open_tee(number, value)
   if not is_tee(value) then return nil end
   local fd, handle = descriptor.open(names[number] .. ".tee", value.tee, number)
-  return handle or assert(core.dup(fd))
+  return handle or fault.unless("sandbox", core.dup(fd))
 end
 
 function Streams:capture(number, value, handle)
@@ -50,7 +50,7 @@ function Streams:output(number, value)
   if value == "stdout" then return self.fds[1] end
   if value == "closed" then return nil end
   if not redirect.is_captured(value) then return self:open(number, value) end
-  local reader, writer = assert(core.pipe())
+  local reader, writer = fault.unless("sandbox", core.pipe())
   self:keep(writer)
   self:capture(number, value, reader)
   return writer
@@ -71,7 +71,7 @@ function Streams:terminal()
   self:capture(1, options.stdout, master)
   self.master = master
   local size = options.window
-  if size then assert(core.resize(master, size.rows, size.columns)) end
+  if size then fault.unless("sandbox", core.resize(master, size.rows, size.columns)) end
   local stdin = options.stdin or "null"
   if stdin ~= "null" and stdin ~= "closed" then
     self.source, self.own_source = descriptor.open("stdin", stdin, 0)
