@@ -49,7 +49,7 @@ describe("moonsand run", function()
   it("wants the command after --", function()
     local out, code = shell "$M run ls"
     assert.are.equal(2, code)
-    assert.is_truthy(out:find("-- CMD", 1, true))
+    assert.is_truthy(out:find("moonsand run -- ls", 1, true))
   end)
 
   it("mounts in the order of the command line", function()

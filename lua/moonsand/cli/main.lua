@@ -58,6 +58,31 @@ local function split(words)
   return words, nil
 end
 
+--- Where a command begins that stands there without `--`: the words before it are options.
+local function command_at(name, verb, words)
+  for i, word in ipairs(words) do
+    if word:sub(1, 1) ~= "-" then
+      local before = table.move(words, 1, i - 1, 1, {})
+      local with = table.move(words, 1, i, 1, {})
+      if pcall(function() M.parser(name, verb):parse(before) end)
+        and not pcall(function() M.parser(name, verb):parse(with) end) then
+        return i
+      end
+    end
+  end
+end
+
+--- A command without `--` before it is shown with one.
+local function check_rest(name, verb, words)
+  local at = command_at(name, verb, words)
+  if not at then return end
+  local shown = table.move(words, 1, at - 1, 3, {"moonsand", name})
+  shown[#shown + 1] = "--"
+  table.move(words, at, #words, #shown + 1, shown)
+  fault.throw("usage", ("there is no '--' before the command '%s'"):format(words[at]), {
+    hint = table.concat(shown, " ")})
+end
+
 --- Parse the words of a verb into one table of arguments.
 ---@param name string
 ---@param verb table
@@ -66,7 +91,9 @@ end
 function M.parse(name, verb, words)
   local rest
   if verb.rest then words, rest = split(words) end
-  local args = M.parser(name, verb):parse(words)
+  local ok, args = pcall(function() return M.parser(name, verb):parse(words) end)
+  if not ok and verb.rest and not rest and fault.is(args) then check_rest(name, verb, words) end
+  if not ok then error(args, 0) end
   args.rest = rest
   return args
 end

@@ -95,6 +95,19 @@ function M.define(parser)
     end)
 end
 
+local flags = {"--profile", "--pty", "--as-init", "--nested", "--sysfs", "--devpts", "--net"}
+
+--- The names of all options.
+---@return table<string, boolean>
+function M.names()
+  local set = {}
+  for _, list in ipairs {repeated, single} do
+    for _, option in ipairs(list) do set[option[1]] = true end
+  end
+  for _, name in ipairs(flags) do set[name] = true end
+  return set
+end
+
 --- Cut a text at the first colon that is not written `\:`.
 ---@param text string
 ---@return string first

@@ -100,6 +100,11 @@ end
 ---@return table spec
 function M.load(spec)
   if spec.seccomp and not presets[spec.seccomp] then
+    local near = not spec.seccomp:find("[/.]") and fault.nearest(spec.seccomp, order.keys(presets))
+    if near then
+      fault.throw("usage", ("'--seccomp %s': there is no such preset"):format(spec.seccomp), {
+        hint = ("did you mean '%s'?"):format(near)})
+    end
     spec.seccomp = M.read("--seccomp", spec.seccomp)
   end
   if spec.steps then spec.steps = M.read("--steps", spec.steps) end

@@ -5,6 +5,7 @@ local options = require "moonsand.cli.options"
 local policy = require "moonsand.cli.policy"
 local result = require "moonsand.sandbox.result"
 local sandbox = require "moonsand.sandbox"
+local wording = require "moonsand.cli.wording"
 
 local M = {rest = true, hint = "moonsand run [OPTION]... -- CMD [ARG]...   (moonsand help run)"}
 
@@ -40,7 +41,7 @@ end
 
 --- Run to the end. What this host lacks is a result as any other.
 local function run(spec)
-  local ok, own = pcall(attach.run, spec)
+  local ok, own = pcall(wording.of, attach.run, spec)
   if ok then return own end
   local lacks = fault.is(own) and (own.kind == "host" or own.kind == "sandbox")
   if not lacks then error(own, 0) end
@@ -90,7 +91,7 @@ function M.run(args, ui)
   end
   local spec = policy.spec(args, ui.env)
   spec.command = args.rest
-  if args.plan then return show(args.plan, sandbox.new(spec), ui) end
+  if args.plan then return show(args.plan, wording.of(sandbox.new, spec), ui) end
   local _ <close> = attach.prepare(spec)
   local report = open_report(args.json)
   local own = run(spec)
