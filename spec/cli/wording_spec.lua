@@ -19,8 +19,8 @@ describe("a command without -- before it", function()
   it("is shown with one", function()
     is_answered("ls -l", "moonsand: there is no '--' before the command 'ls'\n"
       .. "  moonsand run -- ls -l\n")
-    is_answered("--ro /usr --net ls -l", "moonsand: there is no '--' before the command 'ls'\n"
-      .. "  moonsand run --ro /usr --net -- ls -l\n")
+    is_answered("--ro /usr --nested ls -l", "moonsand: there is no '--' before the command 'ls'\n"
+      .. "  moonsand run --ro /usr --nested -- ls -l\n")
     is_answered("--env A=b --umask 022 sh -c true", "moonsand: there is no '--' before the command "
       .. "'sh'\n  moonsand run --env A=b --umask 022 -- sh -c true\n")
   end)
