@@ -97,7 +97,41 @@ describe("a program", function()
   end)
 end)
 
+-- Attaches to pid 1 and tells whose memory that is; exits with 42 when it is the caller's.
+local LOOK = [[
+int main(int argc, char **argv)
+{
+  char name[64] = "";
+  int attached = 0;
+  for (int i = 0; i < atoi(argv[1]) && !attached; i++)
+    attached = ptrace(PTRACE_SEIZE, 1, 0, 0) == 0;
+  if (!attached) return 1;
+  if (readlink("/proc/1/exe", name, sizeof name - 1) < 0) return 2;
+  return strncmp(name, "/memfd:moonsand-init", 20) == 0 ? 0 : 42;
+}
+]]
+
 describe("pid 1", function()
+  it("is attached to as itself at most, never while it shares the caller's memory", function()
+    local probes <close> = probe.new {look = LOOK}
+    for _, ids in ipairs {"self", "root"} do
+      for _ = 1, 20 do
+        local r = probes:run {command = {"/probe/look", "100000000"}, ids = ids,
+          cap_add = {"all"}, seccomp = "none", timeout = 20}
+        assert.are.equal(0, r.exit_code, r.message)
+      end
+      assert.are.equal(1, probes:run({command = {"/probe/look", "10000"}, ids = ids}).exit_code)
+    end
+  end)
+
+  it("is a program that nobody writes to, with all capabilities neither (CVE-2019-5736)", function()
+    for _, ids in ipairs {"self", "root"} do
+      local r = run {script = "echo x >/proc/1/exe", ids = ids, cap_add = {"all"}, seccomp = "none"}
+      assert.is_false(r.ok)
+      assert.is_true(run({script = "true"}).ok)
+    end
+  end)
+
   it("has no capability, whatever the program has", function()
     assert.are.same(all_of(0), sets({cap_add = {"all"}, cap_drop = {"setuid"}},
       "grep Cap /proc/1/status"))

@@ -197,3 +197,45 @@ describe("an ordinary user's range of ids", function()
       text)
   end)
 end)
+
+describe("a step of ids", function()
+  local function refused(message, uid, more)
+    local step = {"ids", uid = uid, gid = {{0, 0, 1}}}
+    for key, value in pairs(more or {}) do step[key] = value end
+    local ok, err = pcall(core.check_plan, {{"namespaces", "user"}, step,
+      {"exec", argv = {"true"}, init = false}})
+    assert.is_false(ok)
+    assert.matches(message, err)
+  end
+
+  local function lines(count, start)
+    local map = {}
+    for i = 1, count do map[i] = {start + 2 * i, start + 2 * i, 1} end
+    return map
+  end
+
+  it("is refused when the kernel would not take it", function()
+    refused("must have 1 to 340 ranges", lines(341, 0))
+    refused("is a map of %d+ bytes, and the kernel takes 4095", lines(340, 1000000))
+    refused("'outside' must be an integer from 0 to 4294967294", {{0, 4294967295, 1}})
+    refused("'count' must be an integer from 0 to 4294967295", {{0, 0, 4294967296}})
+    refused("a range of no ids", {{0, 0, 0}})
+  end)
+
+  it("names somebody who is mapped", function()
+    refused("'user' is an id that is not mapped", {{0, 0, 5}}, {user = 5})
+    refused("'group' is an id that is not mapped", {{0, 0, 5}}, {group = 1})
+    refused("'user' must be an integer from 0", {{0, 0, 5}}, {user = -1})
+  end)
+
+  it("may have as many ranges as fit into a page", function()
+    if not host.is_root() then
+      pending("only root maps ranges directly")
+      return
+    end
+    local map = lines(200, 100)
+    map[1] = {0, 0, 1}
+    local r = run {script = "wc -l </proc/self/uid_map", ids = {uid = map, gid = {{0, 0, 1}}}}
+    assert.are.equal("200\n", r.stdout, r.message)
+  end)
+end)

@@ -88,6 +88,13 @@ describe("System V memory", function()
   end)
 end)
 
+describe("a host name", function()
+  it("of the sandbox's own is found by name", function()
+    assert.matches("^127%.0%.0%.1 ", out {script = "getent hosts $(uname -n)",
+      hostname = "luna"})
+  end)
+end)
+
 describe("a host name that is shared", function()
   it("is the host's, and cannot be changed", function()
     local name = host.read("/proc/sys/kernel/hostname")

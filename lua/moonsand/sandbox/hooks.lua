@@ -18,8 +18,9 @@ local M = {}
 
 --- A step that a plan has once, and the options that say what is in it.
 local own = {
-  namespaces = "'network', 'isolation'", ids = "'ids'", cgroup = "'limits'", pivot = "'root'",
-  capabilities = "none: programs have no capabilities", no_new_privileges = "none: it always holds",
+  namespaces = "'network', 'share', 'join', 'isolation'", ids = "'ids', 'uid', 'gid'",
+  cgroup = "'limits'", pivot = "'root'",
+  capabilities = "'cap_add', 'cap_drop'", no_new_privileges = "none: it always holds",
   rlimit = "'limits'", fds = "'stdin', 'stdout', 'stderr'", exec = "'command', 'env'",
   hold = "'command'",
 }

@@ -99,7 +99,10 @@ end
 function M.add_files(steps, options)
   local kind, namespace = options.network, (options.join or {}).net
   local own = M.is_own(options)
-  if own then file(steps, "/etc/hosts", "127.0.0.1 localhost moonsand\n::1 localhost\n") end
+  if own then
+    file(steps, "/etc/hosts", ("127.0.0.1 localhost %s\n::1 localhost\n"):format(
+      options.hostname or defaults.hostname))
+  end
   if kind == "none" then return end
   if own then
     file(steps, "/etc/resolv.conf", M.forwards_names() and ("nameserver %s\n"):format(M.resolver)
