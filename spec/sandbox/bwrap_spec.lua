@@ -166,6 +166,24 @@ describe("what bubblewrap has no equal for", function()
     assert.matches("protect /proc/", missing[1], 1, true)
   end)
 
+  it("is every field of a step that it does not know", function()
+    for i, step in ipairs(new({script = "true"}):plan()) do
+      if step[1] ~= "rlimit" and step[1] ~= "protect" then
+        local plan = new({script = "true"}):plan()
+        plan[i]["unheard-of"] = true
+        local text, missing = plan:bwrap()
+        assert.is_nil(text, step[1])
+        assert.matches(": unheard-of = true", table.concat(missing), 1, true)
+      end
+    end
+  end)
+
+  it("is a namespace that is there, and an option of an overlay", function()
+    lacks({join = {net = "/proc/self/ns/net"}}, "namespaces that are there already")
+    lacks({overlays = {{target = "/w", lower = {"/usr", "/etc"}, options = {xino = "off"}}}},
+      "overlay /w: ")
+  end)
+
   it("is every step that it does not know", function()
     for verb in pairs(core.verbs()) do
       local plan = new({script = "true"}):plan()

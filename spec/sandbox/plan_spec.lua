@@ -22,6 +22,16 @@ describe("the names of a plan's steps", function()
   end)
 end)
 
+describe("a plan", function()
+  it("is the caller's: changing it changes no sandbox", function()
+    local box = sandbox.new {script = "true"}
+    local before = box:plan():describe()
+    for _, step in ipairs(box:plan()) do step.target, step.extra = "/changed", true end
+    assert.are.equal(before, box:plan():describe())
+    assert.are.equal(before, plan({}):describe())
+  end)
+end)
+
 describe("the difference of two plans", function()
   it("is empty for equal ones", function()
     local options = {lower = {"/usr", "/etc"}, env = {A = "1"}, limits = {files = 100}}

@@ -65,11 +65,24 @@ end
 
 local function octal(mode) return ("%04o"):format(mode) end
 
---- Fields that a step may not have, as bubblewrap would not hold to them.
-local function refuse_fields(line, step, ...)
-  for _, name in ipairs {...} do
-    if step[name] ~= nil then
-      line:lacks("%s %s: %s = %s", step[1], step.target, name, tostring(step[name]))
+--- The fields of a step that are translated; with any other there is no line.
+local fields = {
+  namespaces = "join enter", ids = "uid gid user group", tmpfs = "target size mode read_only",
+  bind = "source target read_only devices optional", proc = "target read_only from",
+  dev = "target size terminals", mask = "paths optional", protect = "paths optional",
+  mkdir = "target mode", symlink = "target text", file = "target text mode",
+  overlay = "target lower upper work tmpfs_upper size options read_only",
+  remount = "target read_only", hostname = "name", chdir = "target", umask = "mode",
+  capabilities = "keep", seccomp = "program name default unknown rules", fds = "map",
+  exec = "argv env path session init terminal", loopback = "", pivot = "", no_new_privileges = "",
+}
+
+local function check_fields(line, step)
+  local known = fields[step[1]] and (" %s "):format(fields[step[1]])
+  for key, value in order.sorted(known and step or {}) do
+    if type(key) == "string" and not known:find(" " .. key .. " ", 1, true) then
+      line:lacks("%s%s: %s = %s", step[1], step.target and " " .. step.target or "", key,
+        tostring(value))
     end
   end
 end
@@ -100,7 +113,6 @@ function make.ids(line, step)
 end
 
 function make.bind(line, step)
-  refuse_fields(line, step, "setuid", "executable", "recursive", "idmap")
   if type(step.source) ~= "string" then
     return line:lacks("bind %s: of what is open, not of a path", step.target)
   end
@@ -119,7 +131,6 @@ function make.bind(line, step)
 end
 
 function make.tmpfs(line, step)
-  refuse_fields(line, step, "setuid", "devices", "executable")
   if step.read_only then line:lacks("tmpfs %s: read_only = true", step.target) end
   local words = {"--perms", octal(step.mode or 493), "--tmpfs", step.target}
   if step.size then words = {"--size", tostring(step.size), table.unpack(words)} end
@@ -176,6 +187,11 @@ function make.overlay(line, step)
     line:lacks("overlay %s: %d lower directories; it cuts their list at %d bytes", step.target,
       #step.lower, PAGE)
   end
+  for _, option in ipairs(step.options or {}) do
+    if option ~= "userxattr" and option ~= "volatile" then
+      line:lacks("overlay %s: %s", step.target, option)
+    end
+  end
   if step.size then line:lacks("overlay %s: a bound on its size", step.target) end
   if step.read_only then return line:add("--ro-overlay", step.target) end
   if not step.upper then return line:add("--tmp-overlay", step.target) end
@@ -186,7 +202,6 @@ function make.overlay(line, step)
 end
 
 function make.remount(line, step)
-  refuse_fields(line, step, "recursive")
   if step.read_only == false then line:lacks("remount %s: read-write", step.target) end
   line:add("--remount-ro", step.target)
 end
@@ -276,6 +291,7 @@ local function translated(plan, options)
     overlays = false}, Line)
   for _, step in ipairs(plan) do
     if make[step[1]] then
+      check_fields(line, step)
       make[step[1]](line, step)
     else
       line:lacks("%s", lacking[step[1]] or ("the step '%s'"):format(step[1]))

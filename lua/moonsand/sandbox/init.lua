@@ -38,10 +38,16 @@ function M.builder()
   return builder.start(M.new)
 end
 
---- The steps that will be carried out.
+--- The steps that will be carried out, as a value of the caller's: changing it changes no sandbox.
 ---@return moonsand.sandbox.Plan
 function Sandbox:plan()
-  return compose.plan(self.options)
+  local plan = compose.plan(self.options)
+  for i, step in ipairs(plan) do
+    local own = {}
+    for key, value in pairs(step) do own[key] = value end
+    plan[i] = own
+  end
+  return plan
 end
 
 local function launched(self, program)
