@@ -28,7 +28,7 @@ static int source_number(Check *c, const char *field)
   return -1;
 }
 
-static int number_in(Check *c, const char *field)
+int check_handle(Check *c, const char *field)
 {
   int number;
 
@@ -44,7 +44,7 @@ static void check_source(Check *c, Step *s)
 {
   char *text;
 
-  s->fd = number_in(c, "source");
+  s->fd = check_handle(c, "source");
   if (s->fd < 0) {
     s->source = check_string(c, "source");
     return;
@@ -58,7 +58,7 @@ static void check_source(Check *c, Step *s)
    is special about it, and is nothing without. */
 static void check_tree(Check *c, Step *s)
 {
-  int tree = number_in(c, "tree");
+  int tree = check_handle(c, "tree");
 
   s->flag = tree >= 0;
   if (!!check_string_or(c, "idmap", NULL) != s->flag) misuse(c, "idmap and tree go together");

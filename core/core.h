@@ -26,6 +26,7 @@ void open_filter(lua_State *L);
 void open_landlock(lua_State *L);
 void open_rlimits(lua_State *L);
 void open_idmapped(lua_State *L);
+void open_pass(lua_State *L);
 void open_capabilities(lua_State *L);
 void open_namespaces(lua_State *L);
 

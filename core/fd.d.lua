@@ -84,6 +84,15 @@ function core.isatty(fd) end
 ---@return string? bytes, string? message, integer? errno
 function core.read(fd, count) end
 
+--- Two ends for `receive_fd`, and for what sends descriptors.
+---@return moonsand.Fd? one, moonsand.Fd|string other, integer? errno
+function core.socketpair() end
+
+--- A descriptor that was sent; EAGAIN when there is none.
+---@param socket moonsand.Fd|integer
+---@return moonsand.Fd?, string? message, integer? errno
+function core.receive_fd(socket) end
+
 --- From now on these signals are read, and do nothing else; those that are ignored stay so.
 ---@param ... string   "TERM", "INT", ...
 ---@return moonsand.Fd?, string? message, integer? errno

@@ -57,6 +57,8 @@ void check_overlay(Check *c, Step *s)
   for (const char **o = s->overlay.options; *o; o++) check_option(c, *o);
   if (!s->overlay.upper != !s->overlay.work) misuse(c, "upper and work go together");
   if (s->overlay.upper && s->overlay.tmpfs_upper) misuse(c, "either upper or tmpfs_upper");
+  s->fd = check_handle(c, "send_upper");
+  if (s->fd >= 0 && !s->overlay.tmpfs_upper) misuse(c, "send_upper is for a tmpfs_upper only");
   s->text = check_size(c);
   if (s->text[0] && !s->overlay.tmpfs_upper) misuse(c, "a size is for a tmpfs_upper only");
   s->attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
@@ -196,6 +198,17 @@ static int legacy_mount(Run *r, const Step *s)
   return chdir("/") < 0 ? stop(r, "chdir", "/") : 0;
 }
 
+/* The caller can look at what is written, and nobody inside can: it has no place there. */
+static int send_upper(Run *r, const Step *s)
+{
+  int upper = open("upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int sent = upper < 0 ? -1 : send_fd(s->fd, upper);
+
+  if (sent < 0) return stop(r, "send the upper directory", s->target);
+  close(upper);
+  return 0;
+}
+
 /*
 ** The upper that vanishes: a tmpfs whose two directories are found by chdir. Since Linux 6.15 it need
 ** not be mounted anywhere. What ends a mount waits for all processors (synchronize_rcu), so its fd
@@ -215,6 +228,7 @@ static int enter_tmpfs_upper(Run *r, const Step *s, int *detached)
   if (place < 0 || fchdir(place) < 0) return stop(r, "enter the tmpfs", s->target);
   if (mkdir("upper", 0755) < 0 || mkdir("work", 0755) < 0)
     return stop(r, "mkdir in the tmpfs", s->target);
+  if (s->fd >= 0 && send_upper(r, s) < 0) return -1;
   if (s->overlay.attached)
     close(place);
   else

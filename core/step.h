@@ -180,6 +180,12 @@ int stop_with_log(Run *r, int fs, const char *call, const char *path);
 int push_report(lua_State *L, const Step *steps, size_t count, const Report *report);
 int push_notes(lua_State *L, const Step *steps, size_t count, const Report *report);
 
+/* bind.c: the number of a handle, or a number; -1: neither */
+int check_handle(Check *c, const char *field);
+
+/* pass.c */
+int send_fd(int socket, int fd);
+
 /* target.c: all resolve inside the new root and create nothing outside of it */
 enum { PLACE_FILE = 0, PLACE_DIRECTORY = 1, PLACE_EXACT = 2 };
 int target_open(Run *r, const char *target, int flags);

@@ -27,7 +27,7 @@ const Verb verbs[] = {
   {"protect", FIELDS("paths", "optional"), check_protect, run_protect, true},
   {"overlay",
    FIELDS("target", "lower", "upper", "work", "tmpfs_upper", "size", "options",
-          "read_only", "legacy"),
+          "read_only", "legacy", "send_upper"),
    check_overlay, run_overlay, true},
   {"remount", FIELDS("target", "read_only", "recursive"), check_remount, run_remount, true},
   /* in the current process these two are core.mkdir and core.symlink of fs.c */

@@ -135,6 +135,24 @@ describe("a fork of a sandbox", function()
   end)
 end)
 
+describe("a fork of a sandbox with a range of ids", function()
+  it("keeps the owners of files, also of those that only they may read", function()
+    local box = sandbox.new {lower = {"/etc"}, ids = "range",
+      cap_add = {"chown", "dac_override", "fowner", "fsetid"}}
+    local ok, ready = pcall(box.prepare, box)
+    if not ok then return pending("this host has no range of ids") end
+    local first <close> = assert(ready)
+    local r = first:run "echo secret >file; chmod 4700 file; chown 1234:1235 file; chmod 4700 file"
+    if not r.ok then
+      r = first:run "echo secret >file; chown 1234:1235 file; chmod 700 file"
+    end
+    assert.is_true(r.ok, r.stderr)
+    local mode = first:run("stat -c '%u:%g %a' file").stdout
+    local try <close> = first:fork()
+    assert.are.equal(mode .. "secret\n", try:run("stat -c '%u:%g %a' file; cat file").stdout)
+  end)
+end)
+
 describe("a fork of a prepared sandbox", function()
   it("has what was written, while programs run in the first one", function()
     local dir <close> = host.scratch()
@@ -147,9 +165,81 @@ describe("a fork of a prepared sandbox", function()
     assert.are.equal("two\n", box:run("cat file; ps >/dev/null 2>&1 || true").stdout)
   end)
 
-  it("is refused when its state is in memory: which, and what to do", function()
+  it("has what is in memory only: an upper that vanishes", function()
+    local dir <close> = host.scratch()
+    dir:file("lower/base", "base\n")
+    dir:file("lower/d/old", "old\n")
+    local box <close> = assert(sandbox.new({lower = {dir.path .. "/lower"}}):prepare())
+    box:run "echo one >file; rm base; rm -r d; mkdir d; touch d/fresh; chmod 700 d"
+    local try <close> = box:fork()
+    assert.are.equal("d\nfile\nfresh\none\n700\n",
+      try:run("ls; ls d; cat file; stat -c %a d").stdout)
+    box:run "echo two >file"
+    try:run "echo three >file"
+    assert.are.equal("one\n", try:run("cat file").stdout)
+    assert.are.equal("two\n", box:run("cat file").stdout)
+  end)
+
+  it("is forked and prepared again and again: each goes on from where it was", function()
+    local boxes = {assert(sandbox.new({lower = {"/etc"}}):prepare())}
+    local forks = {}
+    for i = 1, 4 do
+      boxes[i]:run(("echo %d >>file"):format(i))
+      forks[i] = boxes[i]:fork()
+      boxes[i + 1] = assert(forks[i]:prepare())
+    end
+    assert.are.equal("1\n2\n3\n4\n", boxes[5]:run("cat file").stdout)
+    assert.are.equal("1\n2\n", boxes[2]:run("cat file").stdout)
+    for i = #boxes, 1, -1 do boxes[i]:close() end
+    for i = #forks, 1, -1 do forks[i]:close() end
+  end)
+
+  it("has several overlays, and a directory as root", function()
+    local dir <close> = host.scratch()
+    dir:file("root/hello", "hello\n")
+    for _, name in ipairs {"bin", "lib", "lib64"} do
+      assert(core.symlink("usr/" .. name, dir.path .. "/root/" .. name))
+    end
+    local box <close> = assert(sandbox.new({root = dir.path .. "/root", binds = {{source = "/usr"}},
+      overlays = {{target = "/a", lower = {"/etc"}}, {target = "/b", lower = {"/etc"},
+        upper = dir.path .. "/kept"}}}):prepare())
+    assert.is_true(box:run("echo r >/r; rm /hello; echo a >/a/file; echo b >/b/file").ok)
+    local try <close> = box:fork()
+    local r = try:run "cat /r /a/file /b/file; test -e /hello || echo gone"
+    assert.are.equal("r\na\nb\ngone\n", r.stdout, r.message or r.stderr)
+  end)
+
+  it("leaves no descriptor and no directory", function()
+    local function names_of(place)
+      local found = {}
+      for _, name in ipairs(core.readdir(place) or {}) do
+        if name:find("^moonsand%-fork") then found[#found + 1] = name end
+      end
+      return table.concat(found, " ")
+    end
+    local function all() return names_of "/var/tmp" .. names_of "/tmp" .. names_of "/dev/shm" end
+    local function once()
+      local box <close> = assert(sandbox.new({lower = {"/etc"}}):prepare())
+      box:run "echo one >file"
+      local try <close> = box:fork()
+      assert.is_true(try:run("true").ok)
+    end
+    once()
+    collectgarbage()
+    local before, fds = all(), host.count_fds()
+    once()
+    assert.are.equal(before, all())
+    assert.are.equal(fds, host.count_fds())
+  end)
+
+  it("does not show the program what it would be made of", function()
     local box <close> = assert(sandbox.new({lower = {"/etc"}}):prepare())
-    refused(function() box:fork() end, "what is written to '/work' is in the sandbox's own memory")
+    assert.are.equal("0\n1\n2\n", box:run("ls /proc/$$/fd").stdout)
+  end)
+
+  it("is refused when it has no overlay", function()
+    local box <close> = assert(sandbox.new({}):prepare())
+    refused(function() box:fork() end, "there is nothing to fork")
   end)
 end)
 
@@ -185,7 +275,7 @@ describe("a copy for a fork", function()
     local box = kept(dir)
     box:run "echo secret >file; chmod 0 file"
     local before = names(dir.path)
-    refused(function() box:fork() end, "cannot be copied: cp: cannot open '/from/./file'")
+    refused(function() box:fork() end, "cannot be copied: cp: cannot open '/proc/self/fd/3/./file'")
     assert.are.same(before, names(dir.path))
   end)
 end)

@@ -41,66 +41,95 @@ local function pause(process, undo)
   end
 end
 
+local with_owners = {"chown", "dac_override", "fowner", "fsetid"}
+
 --- Copy a directory as it is: whiteouts, attributes, times and links included.
-local function copy(from, to, ids)
+local function copy(entry, upper, to, ids)
   local own = options.check {
-    command = {"cp", "-a", "--reflink=auto", "--", "/from/.", "/to"}, ids = ids,
-    binds = {{source = from, target = "/from"}, {source = to, target = "/to", read_only = false}},
+    command = {"cp", "-a", "--reflink=auto", "--", "/proc/self/fd/3/.", "/to"}, ids = ids,
+    cap_add = ids == "range" and with_owners or nil,
+    binds = {{source = to, target = "/to", read_only = false}},
     seccomp = "none", env = {LC_ALL = "C"}, -- it runs nothing of what it copies
   }
+  own.fds[3] = {directory = upper}
   local running <close>, failure = launch.alone(own)
   local result = failure or running:wait()
   if result.ok then return end
-  fault.throw("sandbox", ("fork: '%s' cannot be copied: %s"):format(from,
-    result.message or result.stderr:match("^[^\n]*")))
+  fault.throw("sandbox", ("fork: what is written to '%s' cannot be copied: %s"):format(
+    entry.target, result.message or result.stderr:match("^[^\n]*")))
 end
 
-local function snapshot(upper, ids, undo)
-  local parent, name = upper:match("^(.*)/([^/]+)/*$")
-  local place, err, errno = core.mkdtemp(("%s/.%s.fork."):format(parent, name))
+-- What an overlay cannot have as a lower directory, whiteouts and all.
+local unfit = {overlay = true, nfs = true, fuse = true}
+
+--- Beside a directory of the caller; for what is in memory, where there is room.
+local function place_for(entry)
+  if entry.upper then
+    local parent, name = entry.upper:match("^(.*)/([^/]+)/*$")
+    return ("%s/.%s.fork."):format(parent, name)
+  end
+  for _, place in ipairs {"/var/tmp", "/tmp", "/dev/shm"} do
+    local system = core.statfs(place)
+    if system and not unfit[system.type] and not system.read_only then
+      return place .. "/moonsand-fork."
+    end
+  end
+  fault.throw("host", "fork: neither /var/tmp nor /tmp nor /dev/shm can be below an overlay", {
+    hint = "give the overlay an 'upper' directory",
+  })
+end
+
+local function snapshot(entry, upper, ids, undo)
+  local place, err, errno = core.mkdtemp(place_for(entry))
   if not place then fault.throw("sandbox", "fork: " .. err, {errno = errno}) end
   undo:defer(function() core.remove_tree(place) end)
-  copy(upper, place, ids)
+  copy(entry, upper, place, ids)
   return place
 end
 
 --- An overlay whose changes so far are below a new upper, which vanishes.
-local function forked(entry, ids, undo)
-  if not entry.upper then return entry end
+local function forked(entry, upper, ids, undo)
+  if not upper and not entry.upper then return entry end
   local own = {}
   for key, value in pairs(entry) do own[key] = value end
   own.upper, own.work = nil, nil
-  if core.stat(entry.upper) then
-    own.lower = {snapshot(entry.upper, ids, undo), table.unpack(entry.lower)}
+  local opened = not upper and core.open(entry.upper, "dir")
+  if upper or opened then
+    own.lower = {snapshot(entry, upper or opened, ids, undo), table.unpack(entry.lower)}
   end
+  if opened then opened:close() end
   return own
 end
 
---- What holds state that is not in a directory cannot be copied.
-local function check(from, is_prepared)
-  local kept = false
-  for _, entry in ipairs(from.overlays) do
-    kept = kept or entry.upper ~= nil
-    if is_prepared and not entry.upper and not entry.read_only then
-      wrong(("what is written to '%s' is in the sandbox's own memory, and cannot be forked"):format(
-        entry.target), "give that overlay an 'upper' directory")
-    end
+--- The overlays that a fork is made of. A directory as root is one, too.
+local function overlays_of(from)
+  local list, has_root = {}, from.root == "host" or from.root == "empty"
+  for i, entry in ipairs(from.overlays) do
+    list[i] = entry
+    has_root = has_root or entry.target == "/"
   end
-  if not kept then
-    wrong("what is written vanishes with each run: there is nothing to fork",
-      "give an overlay an 'upper' directory")
+  if not has_root then table.insert(list, 1, {target = "/", lower = {from.root}}) end
+  return list
+end
+
+local function check(list, uppers)
+  for _, entry in ipairs(list) do
+    if entry.upper or uppers[entry.target] then return end
   end
+  wrong("what is written vanishes with each run: there is nothing to fork",
+    "give an overlay an 'upper' directory, or prepare the sandbox")
 end
 
 --- The options of a fork; what they need is in `undo`.
 ---@param sandbox moonsand.Sandbox
 ---@param undo moonsand.Scope
 ---@param processes moonsand.process[]   of what runs in it
----@param is_prepared? boolean
+---@param uppers table<string, moonsand.Fd>   by target: of overlays whose upper is in memory
 ---@return moonsand.sandbox.Options
-function M.options(sandbox, undo, processes, is_prepared)
+function M.options(sandbox, undo, processes, uppers)
   local from = sandbox.options
-  check(from, is_prepared)
+  local list = overlays_of(from)
+  check(list, uppers)
   if from.as_init and #processes > 0 then
     wrong("a program that is pid 1 itself cannot be stopped for a fork", "fork when it has ended")
   end
@@ -109,7 +138,9 @@ function M.options(sandbox, undo, processes, is_prepared)
   local own = {}
   for key, value in pairs(sandbox.given) do own[key] = value end
   own.lower, own.overlays = nil, {}
-  for i, entry in ipairs(from.overlays) do own.overlays[i] = forked(entry, from.ids, undo) end
+  for i, entry in ipairs(list) do
+    own.overlays[i] = forked(entry, uppers[entry.target], from.ids, undo)
+  end
   return own
 end
 

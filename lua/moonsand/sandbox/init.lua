@@ -89,12 +89,18 @@ end
 --- A sandbox over what this one has written to the 'upper' directories of its overlays. That is
 --- copied now; what the fork writes vanishes with each of its runs. Other writable directories
 --- (binds) are the same in both. What runs in this one is stopped for the time of the copy.
----@param processes? moonsand.process[]   of what runs in it; known by itself
----@param is_prepared? boolean
 ---@return moonsand.Sandbox   close it
-function Sandbox:fork(processes, is_prepared)
+function Sandbox:fork()
+  return self:fork_from(self:running(), {})
+end
+
+--- A fork of what runs as some processes, and has some uppers in memory.
+---@param processes moonsand.process[]
+---@param uppers table<string, moonsand.Fd>   by target
+---@return moonsand.Sandbox
+function Sandbox:fork_from(processes, uppers)
   local undo = scope.new()
-  local ok, own = pcall(fork.options, self, undo, processes or self:running(), is_prepared)
+  local ok, own = pcall(fork.options, self, undo, processes, uppers)
   if not ok then
     undo:close()
     error(own, 0)

@@ -9,6 +9,7 @@ local options = require "moonsand.sandbox.options"
 local pasta = require "moonsand.sandbox.pasta"
 local result = require "moonsand.sandbox.result"
 local scope = require "moonsand.scope"
+local uppers = require "moonsand.sandbox.uppers"
 
 local M = {}
 
@@ -53,12 +54,15 @@ function M.new(sandbox)
     return nil, failure
   end
   local plan = compose.hold(own)
+  local own_uppers = uppers.ask(plan)
+  undo:defer(function() own_uppers:close() end)
   local holder, message, errno, details = core.spawn(plan)
   if not holder then
     undo:close()
     return nil, result.failed(message, errno, details, plan)
   end
   launch.note(own, message)
+  own_uppers:receive()
   local link
   if own.network == "user" then
     link, failure = pasta.connect(holder)
@@ -70,7 +74,8 @@ function M.new(sandbox)
     undo:defer(function() link:close() end)
   end
   return setmetatable({sandbox = sandbox, holder = holder, undo = undo, groups = own.groups,
-    link = link, not_enforced = own.not_enforced, mount_points = own.mount_points}, Prepared)
+    uppers = own_uppers.by_target, link = link, not_enforced = own.not_enforced,
+    mount_points = own.mount_points}, Prepared)
 end
 
 --- Start a program in a sandbox that is held for it alone, and ends with it.
@@ -114,11 +119,11 @@ function Prepared:run(program)
   return handle:wait()
 end
 
---- A sandbox over what this one has written so far, as `Sandbox:fork` makes one. What is in memory
---- (/tmp, other tmpfs) and what runs here has no part in it.
+--- A sandbox over what this one has written to its overlays so far, as `Sandbox:fork` makes one.
+--- /tmp, other file systems in memory and what runs here have no part in it.
 ---@return moonsand.Sandbox   close it
 function Prepared:fork()
-  return self.sandbox:fork({self.holder}, true)
+  return self.sandbox:fork_from({self.holder}, self.uppers)
 end
 
 --- Kill everything inside, and let go of the sandbox.
