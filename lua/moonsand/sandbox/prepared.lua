@@ -41,40 +41,29 @@ function M.new(sandbox)
       {hint = "run each program by itself"})
   end
   check_shared(sandbox.options)
-  local undo = scope.new()
-  local ok, own = pcall(launch.prepare, sandbox.options, undo)
-  if not ok then
-    undo:close()
-    error(own, 0)
-  end
+  local undo <close> = scope.new()
+  local own = launch.prepare(sandbox.options, undo)
   own.holds = true
   local failure = launch.limit(own, undo)
-  if failure then
-    undo:close()
-    return nil, failure
-  end
+  if failure then return nil, failure end
   local plan = compose.hold(own)
-  local own_uppers = uppers.ask(plan)
-  undo:defer(function() own_uppers:close() end)
+  local asked = uppers.ask(plan)
+  undo:defer(function() asked:close() end)
   local holder, message, errno, details = core.spawn(plan)
-  if not holder then
-    undo:close()
-    return nil, result.failed(message, errno, details, plan)
-  end
+  if not holder then return nil, result.failed(message, errno, details, plan) end
+  undo:defer(function() holder:close() end)
   launch.note(own, message)
-  own_uppers:receive()
+  asked:receive()
   local link
   if own.network == "user" then
     link, failure = pasta.connect(holder)
-    if not link then
-      holder:close()
-      undo:close()
-      return nil, failure
-    end
+    if not link then return nil, failure end
     undo:defer(function() link:close() end)
   end
-  return setmetatable({sandbox = sandbox, holder = holder, undo = undo, groups = own.groups,
-    uppers = own_uppers.by_target, link = link, not_enforced = own.not_enforced,
+  local kept = table.move(undo, 1, #undo, 1, scope.new())
+  undo:release()
+  return setmetatable({sandbox = sandbox, holder = holder, undo = kept, groups = own.groups,
+    uppers = asked.by_target, link = link, not_enforced = own.not_enforced,
     mount_points = own.mount_points}, Prepared)
 end
 
