@@ -1,8 +1,12 @@
 """What Python code refers to, found without running it: a list of marked names."""
 import ast
+import re
 
-_getters = {"getVar", "getVarFlag", "appendVar", "prependVar"}
-_membership = {"contains", "contains_any", "filter"}
+_getters = (".getVar", ".appendVar", ".prependVar", "oe.utils.conditional")
+_flag_getters = (".getVarFlag", ".appendVarFlag", ".prependVarFlag")
+_contains = ("bb.utils.contains", "base_contains")
+_contains_any = ("bb.utils.contains_any", "bb.utils.filter")
+_reference = re.compile(r"\$\{([\w\-+./~:]+)\}")
 
 
 def _dotted(node):
@@ -23,27 +27,28 @@ def _text(call, at):
     return None
 
 
-def _of_call(call, defined, found):
+def _of_call(call, found):
     name = _dotted(call.func)
     if name is None:
         return
-    last = name.rpartition(".")[2]
-    variable = _text(call, 0)
-    if name.startswith("bb.utils.") and last in _membership and variable is not None:
-        words = _text(call, 1)
-        if words is None:
-            found.add("v" + variable)
-            return
-        whole = " ".join(sorted(words.split()))
-        for each in [whole] if last == "contains" else words.split():
-            found.add("c" + variable + "\0" + each)
-    elif last in _getters and name.split(".")[0] in ("d", "data", "localdata", "e"):
+    variable, second = _text(call, 0), _text(call, 1)
+    if name in _contains and variable is not None and second is not None:
+        found.add("c" + variable + "\0" + second)
+    elif name in _contains_any and variable is not None and second is not None:
+        found.update("c" + variable + "\0" + word for word in second.split())
+    elif name.endswith(_flag_getters):
+        if variable is not None and second is not None:
+            found.add("f" + variable + "\0" + second)
+    elif name.endswith(_getters) or name in _contains or name in _contains_any:
         if variable is not None:
-            flag = _text(call, 1) if last == "getVarFlag" else None
-            found.add("v" + variable if flag is None else "f" + variable + "\0" + flag)
-    elif name in ("bb.build.exec_func", "bb.data.emit_func") and variable is not None:
-        found.add("x" + variable)
-    elif name.split(".")[0] not in defined:
+            found.add("v" + variable)
+    elif name.endswith(".expand"):
+        if variable is not None:
+            found.update("v" + each for each in _reference.findall(variable))
+    elif name in ("bb.build.exec_func", "bb.build.exec_task"):
+        if variable is not None:
+            found.add("x" + variable)
+    else:
         found.add("x" + name)
 
 
@@ -52,10 +57,8 @@ def of(code):
     stripped = code.strip("\n")
     if stripped[:1] in (" ", "\t"):
         stripped = "if 1:\n" + stripped
-    tree = ast.parse(stripped.strip())
-    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(stripped.rstrip())):
         if isinstance(node, ast.Call):
-            _of_call(node, defined, found)
+            _of_call(node, found)
     return sorted(found)

@@ -324,4 +324,6 @@ function Bridge:close()
   self.helper:close()
 end
 
+Bridge.__close = Bridge.close
+
 return M

@@ -305,14 +305,24 @@ function Data:expand(text, name)
   return expand.text(self, text, name)
 end
 
---- Names that a text refers to directly.
+--- What a text refers to directly.
+---@param text string?
+---@param name? string
+---@return moonsand.recipe.Found
+function Data:found(text, name)
+  local found = {refs = {}, execs = {}, contains = {}}
+  expand.text(self, text, name, found)
+  return found
+end
+
+--- Names that a text refers to directly, or asks for words.
 ---@param text string?
 ---@param name? string
 ---@return table<string, boolean>
 function Data:references(text, name)
-  local seen = {}
-  expand.text(self, text, name, seen)
-  return seen
+  local found = self:found(text, name)
+  for each in next, found.contains do found.refs[each] = true end
+  return found.refs
 end
 
 --- A flag, not expanded. `false`: the flag is there without a value.

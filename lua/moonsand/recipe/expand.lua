@@ -13,13 +13,13 @@ local find, sub, byte, concat = string.find, string.sub, string.byte, table.conc
 local reference = "%${([%w%-_+./~:]+)}"
 
 --- Replace the references of one round. Unknown names stay.
-local function references(d, text, name, seen)
+local function references(d, text, name, found)
   local first, last, key = find(text, reference)
   if not first then return text end
   local out, n, at = {}, 0, 1
   repeat
     if key == name then d:self_reference(name) end
-    if seen then seen[key] = true end
+    if found then found.refs[key] = true end
     local value = d:get(key)
     if value then
       out[n + 1] = sub(text, at, first - 1)
@@ -60,7 +60,7 @@ local function closing(text, from)
 end
 
 --- Run the expressions of one round that are opened by `mark`.
-local function expressions(d, text, name, mark, run, seen)
+local function expressions(d, text, name, mark, run, found)
   local at = find(text, mark, 1, true)
   if not at then return text end
   local out, n, from = {}, 0, 1
@@ -70,7 +70,7 @@ local function expressions(d, text, name, mark, run, seen)
       local code = sub(text, at + 3, stop - 1)
       if not find(code, reference) then
         out[n + 1] = sub(text, from, at - 1)
-        out[n + 2] = run(d, code, name, seen)
+        out[n + 2] = run(d, code, name, found)
         n = n + 2
         from = stop + 1
       end
@@ -86,18 +86,18 @@ end
 ---@param d moonsand.recipe.Data
 ---@param text any        anything but a string is returned as it is
 ---@param name? string    the variable whose value this is
----@param seen? table<string, boolean>  collects the names that the text refers to
+---@param found? moonsand.recipe.Found  collects what the text refers to
 ---@return any
-function M.text(d, text, name, seen)
+function M.text(d, text, name, found)
   if type(text) ~= "string" then return text end
   while find(text, "${", 1, true) do
     local before = text
-    text = references(d, text, name, seen)
+    text = references(d, text, name, found)
     if find(text, "${@", 1, true) then
-      text = expressions(d, text, name, "${@", python.expression, seen)
+      text = expressions(d, text, name, "${@", python.expression, found)
     end
     if find(text, "${=", 1, true) then
-      text = expressions(d, text, name, "${=", lua.expression, seen)
+      text = expressions(d, text, name, "${=", lua.expression, found)
     end
     if text == before then break end
   end

@@ -2,288 +2,26 @@
 -- strings, numbers, conditions, slices, `d.getVar`, `bb.utils.contains` and its kin. What is beyond
 -- them goes to the helper (bridge.lua), or is refused where there is none; it is never guessed.
 local fault = require "moonsand.fault"
-local lpeg = require "lpeg"
+local grammar = require "moonsand.recipe.python_grammar"
 local lua = require "moonsand.recipe.lua"
+local values = require "moonsand.recipe.python_value"
+local words = require("moonsand.text").words
 
 local M = {}
 
 M.hint = "nothing runs Python here: write it as ${=lua expression}, or a lua function"
 
--- Python's None; true and false are Lua's, text and integers too, a list is a table with `n`.
-local none = setmetatable({}, {__tostring = function() return "None" end})
-
--- Grammar -> tree ----------------------------------------------------------------------------
-
-local P, S, R, V, C, Ct, Cc = lpeg.P, lpeg.S, lpeg.R, lpeg.V, lpeg.C, lpeg.Ct, lpeg.Cc
-
-local letter = R("az", "AZ") + "_"
-local name_rest = letter + R "09"
-local blank = S " \t\n" ^ 0
-local words = {}
-for word in ("if else or and not in is lambda for yield await async None True False")
-  :gmatch("%a+") do
-  words[word] = true
-end
-
-local function token(text)
-  return P(text) * blank
-end
-
-local function keyword(text)
-  return P(text) * -name_rest * blank
-end
-
-local escapes = {n = "\n", t = "\t", ["\\"] = "\\", ["'"] = "'", ['"'] = '"'}
-
--- The characters of a literal; an escape that is not in the list makes the whole no match.
-local function literal(quote)
-  local escaped = P "\\" * lpeg.Cmt(C(1), function(_, _, c)
-    if escapes[c] then return true, escapes[c] end
-    return false
-  end)
-  return quote * lpeg.Cf(Cc "" * (escaped + C(1 - S("\\\n" .. quote))) ^ 0, function(a, b)
-    return a .. b
-  end) * quote
-end
-
-local name = lpeg.Cmt(C(letter * name_rest ^ 0), function(_, _, word)
-  return not words[word], word
-end) * blank
-local text = (literal "'" + literal '"') * -S "'\"" * blank
-local number = C((R "19" * R "09" ^ 0 + "0") * -(name_rest + ".")) * blank / math.tointeger
-
--- a op b op c -> {kind, a, op, b, op, c}; a alone stays itself.
-local function chain(kind, operand, operators)
-  return Ct(Cc(kind) * operand * (operators * operand) ^ 0) / function(node)
-    return #node == 2 and node[2] or node
-  end
-end
-
-local comparison = C(P "==" + "!=" + "<=" + ">=" + "<" + ">") * blank +
-  keyword "not" * keyword "in" * Cc "not in" + keyword "in" * Cc "in" +
-  keyword "is" * keyword "not" * Cc "is not" + keyword "is" * Cc "is"
-
-local grammar = P {
-  blank * V "expression" * -1,
-  expression = Ct(Cc "if" * V "either" * keyword "if" * V "either" * keyword "else" *
-    V "expression") + V "either",
-  either = chain("or", V "both", keyword "or" * Cc "or"),
-  both = chain("and", V "negation", keyword "and" * Cc "and"),
-  negation = Ct(Cc "not" * keyword "not" * V "negation") + V "comparison",
-  comparison = chain("compare", V "sum", comparison),
-  sum = chain("sum", V "product", C(S "+-") * blank),
-  product = chain("product", V "unary", C(S "*" * -P "*") * blank),
-  unary = Ct(Cc "minus" * token "-" * V "unary") + V "postfix",
-  postfix = Ct(Cc "postfix" * V "atom" * (V "member" + V "call" + V "slice" + V "index") ^ 0) /
-    function(node) return #node == 2 and node[2] or node end,
-  member = Ct(Cc "member" * token "." * name),
-  call = Ct(Cc "call" * token "(" * V "list" * token ")"),
-  index = Ct(Cc "index" * token "[" * V "expression" * token "]"),
-  slice = Ct(Cc "slice" * token "[" * (V "expression" + Cc(false)) * token ":" *
-    (V "expression" + Cc(false)) * token "]"),
-  list = (V "expression" * (token "," * V "expression") ^ 0 * token "," ^ -1) ^ -1,
-  atom = Ct(Cc "value" * (text + number + keyword "True" * Cc(true) + keyword "False" * Cc(false) +
-    keyword "None" * Cc(none))) + Ct(Cc "name" * name) + token "(" * V "expression" * token ")" +
-    Ct(Cc "list" * token "[" * V "list" * token "]"),
-}
-
-local trees = {} -- code -> tree, or false
-
-local function tree_of(code)
-  local tree = trees[code]
-  if tree == nil then
-    tree = grammar:match(code) or false
-    trees[code] = tree
-  end
-  return tree
-end
-
--- Tree -> value ------------------------------------------------------------------------------
-
--- Thrown when Python is needed after all, and when Python would raise, too.
-local beyond, raised = {}, {}
-
-local function need()
-  error(beyond, 0)
-end
-
-local function raise(message)
-  error(setmetatable({message = message}, raised), 0)
-end
-
-local function truth(value)
-  if type(value) == "table" then return value ~= none and value.n > 0 end
-  return value ~= false and value ~= "" and value ~= 0
-end
-
-local function is_text(value)
-  return type(value) == "string" and value or need()
-end
-
--- Characters are bytes here, which holds for ASCII only.
-local function ascii(value)
-  return is_text(value):find("[\128-\255]") and need() or value
-end
-
-local function list_of(values)
-  values.n = #values
-  return values
-end
-
-local function equal(a, b)
-  if type(a) == "table" and type(b) == "table" and a ~= none and b ~= none then need() end
-  if type(a) ~= type(b) and (type(a) == "boolean" or type(b) == "boolean") then
-    if type(a) == "number" or type(b) == "number" then need() end
-  end
-  return a == b
-end
-
-local function contained(a, b)
-  if type(b) == "string" then return is_text(a) and b:find(a, 1, true) ~= nil end
-  if type(b) ~= "table" then raise "argument is not iterable" end
-  if b == none then raise "argument of type 'NoneType' is not iterable" end
-  for i = 1, b.n do
-    if equal(a, b[i]) then return true end
-  end
-  return false
-end
-
-local function ordered(a, b)
-  if type(a) == "string" and type(b) == "string" then
-    ascii(a)
-    ascii(b)
-    -- Lua's `<` follows the locale; Python's compares code points.
-    local i = 1
-    while i <= #a and i <= #b and a:byte(i) == b:byte(i) do i = i + 1 end
-    return (a:byte(i) or -1) - (b:byte(i) or -1)
-  end
-  if math.type(a) == "integer" and math.type(b) == "integer" then return a - b end
-  need()
-end
-
-local comparisons = {
-  ["=="] = equal,
-  ["!="] = function(a, b) return not equal(a, b) end,
-  ["<"] = function(a, b) return ordered(a, b) < 0 end,
-  [">"] = function(a, b) return ordered(a, b) > 0 end,
-  ["<="] = function(a, b) return ordered(a, b) <= 0 end,
-  [">="] = function(a, b) return ordered(a, b) >= 0 end,
-  ["in"] = contained,
-  ["not in"] = function(a, b) return not contained(a, b) end,
-  ["is"] = function(a, b)
-    if b ~= none and type(b) ~= "boolean" then need() end
-    return a == b
-  end,
-  ["is not"] = function(a, b)
-    if b ~= none and type(b) ~= "boolean" then need() end
-    return a ~= b
-  end,
-}
-
-local function add(a, b)
-  if type(a) == "string" and type(b) == "string" then return a .. b end
-  if math.type(a) == "integer" and math.type(b) == "integer" then return a + b end
-  if a == none or b == none or type(a) ~= type(b) then
-    raise "unsupported operand types for +"
-  end
-  need()
-end
-
-local function subtract(a, b)
-  if math.type(a) == "integer" and math.type(b) == "integer" then return a - b end
-  need()
-end
-
-local function multiply(a, b)
-  if math.type(a) == "integer" and math.type(b) == "integer" then
-    return math.abs(a) < 1 << 31 and math.abs(b) < 1 << 31 and a * b or need()
-  end
-  if type(b) == "string" then a, b = b, a end
-  if type(a) ~= "string" or math.type(b) ~= "integer" then need() end
-  if #a * b > 1 << 20 then need() end
-  return a:rep(b)
-end
-
-local operators = {["+"] = add, ["-"] = subtract, ["*"] = multiply}
-
--- The methods of str that are the same for bytes, or refuse what is not ASCII.
-local methods = {}
-
-function methods.upper(s) return ascii(s):upper() end
-function methods.lower(s) return ascii(s):lower() end
-
-local function strip_set(chars)
-  if chars == nil then return "%s" end
-  return is_text(chars) == "" and need() or "[" .. ascii(chars):gsub("%W", "%%%0") .. "]"
-end
-
-function methods.lstrip(s, chars) return (s:gsub("^" .. strip_set(chars) .. "+", "")) end
-
-function methods.rstrip(s, chars)
-  local set, length = "^" .. strip_set(chars), #s
-  while length > 0 and s:find(set, length) do length = length - 1 end
-  return s:sub(1, length)
-end
-
-function methods.strip(s, chars)
-  return methods.rstrip(methods.lstrip(s, chars), chars)
-end
-
-function methods.startswith(s, with) return s:sub(1, #is_text(with)) == with end
-
-function methods.endswith(s, with)
-  return is_text(with) == "" or s:sub(-#with) == with
-end
-
-function methods.replace(s, what, by)
-  if is_text(what) == "" then need() end
-  return (s:gsub(what:gsub("%W", "%%%0"), (is_text(by):gsub("%%", "%%%%"))))
-end
-
-function methods.split(s, at, most)
-  local list = {}
-  if at == nil then
-    for word in s:gmatch("%S+") do list[#list + 1] = word end
-    return list_of(list)
-  end
-  if is_text(at) == "" then raise "empty separator" end
-  local from = 1
-  while most == nil or #list < most do
-    local first, last = s:find(at, from, true)
-    if not first then break end
-    list[#list + 1] = s:sub(from, first - 1)
-    from = last + 1
-  end
-  list[#list + 1] = s:sub(from)
-  return list_of(list)
-end
-
-function methods.join(s, list)
-  if type(list) ~= "table" or list == none then need() end
-  for i = 1, list.n do is_text(list[i]) end
-  return table.concat(list, s, 1, list.n)
-end
-
-local function from_none(value)
-  if value == nil then return none end
-  if type(value) == "string" or math.type(value) == "integer" or type(value) == "boolean" then
-    return value
-  end
-  need()
-end
-
-local function checked(words_given)
-  if type(words_given) == "table" and words_given ~= none then
-    return table.concat(words_given, " ", 1, words_given.n)
-  end
-  return is_text(words_given)
-end
+local none, need, raise, truth = grammar.none, values.need, values.raise, values.truth
+local is_text, list_of, from_none = values.is_text, values.list_of, values.from_none
+local ascii, checked, printed = values.ascii, values.checked, values.printed
+local sliced, indexed = values.sliced, values.indexed
+local comparisons, operators, methods = values.comparisons, values.operators, values.methods
 
 -- Functions by their full name; `c` is the context: store, and names that were asked for.
 local functions = {}
 
 functions["d.getVar"] = function(c, variable, expanded)
-  c.seen[is_text(variable)] = true
+  is_text(variable)
   if expanded ~= nil and not truth(expanded) then return from_none(c.d:raw(variable)) end
   return from_none(c.d:get(variable))
 end
@@ -294,22 +32,22 @@ functions["d.getVarFlag"] = function(c, variable, flag, expanded)
 end
 
 functions["bb.utils.contains"] = function(c, variable, list, yes, no)
-  c.seen[is_text(variable)] = true
+  is_text(variable)
   return lua.contains(c.d, variable, checked(list), yes, no)
 end
 
 functions["bb.utils.contains_any"] = function(c, variable, list, yes, no)
-  c.seen[is_text(variable)] = true
+  is_text(variable)
   return lua.contains_any(c.d, variable, checked(list), yes, no)
 end
 
 functions["bb.utils.filter"] = function(c, variable, list)
-  c.seen[is_text(variable)] = true
+  is_text(variable)
   return lua.filter(c.d, variable, checked(list))
 end
 
 functions["oe.utils.conditional"] = function(c, variable, value, yes, no)
-  c.seen[is_text(variable)] = true
+  is_text(variable)
   if from_none(c.d:get(variable)) == value then return yes end
   return no
 end
@@ -325,8 +63,8 @@ functions["bb.parse.vars_from_file"] = function(_, file)
 end
 
 local booleans = {
-  y = true, yes = true, ["1"] = true, ["true"] = true, t = true,
-  n = false, no = false, ["0"] = false, ["false"] = false, f = false,
+  y = true, yes = true, ["1"] = true, ["true"] = true,
+  n = false, no = false, ["0"] = false, ["false"] = false,
 }
 
 functions["bb.utils.to_boolean"] = function(_, value, default)
@@ -348,69 +86,28 @@ function functions.int(_, value)
   return digits and #digits < 18 and math.tointeger(tonumber(digits)) or need()
 end
 
--- How Python prints a value; inside a list, text is quoted.
-local function printed(value, quoted)
-  if value == true then return "True" elseif value == false then return "False" end
-  if value == none then return "None" end
-  if math.type(value) == "integer" then return ("%d"):format(value) end
-  if type(value) == "string" then
-    if not quoted then return value end
-    return value:find("[%c'\\\128-\255]") and need() or "'" .. value .. "'"
-  end
-  local out = {}
-  for i = 1, value.n do out[i] = printed(value[i], true) end
-  return "[" .. table.concat(out, ", ") .. "]"
-end
-
 function functions.str(_, value) return printed(value) end
 
 local evaluate
 
 local function evaluated(c, node, from)
-  local values = {}
-  for i = from, #node do values[#values + 1] = evaluate(c, node[i]) end
-  return values
+  local list = {}
+  for i = from, #node do list[#list + 1] = evaluate(c, node[i]) end
+  return list
 end
 
 -- Arguments of a known function: the store itself may be among them.
 local function arguments(c, node)
-  local values, n = {}, 0
+  local list, n = {}, 0
   for i = 2, #node do
     local each = node[i]
     if not (each[1] == "name" and each[2] == "d") then
       n = n + 1
-      values[n] = evaluate(c, each)
+      list[n] = evaluate(c, each)
     end
   end
-  return table.unpack(values, 1, n)
+  return table.unpack(list, 1, n)
 end
-
-local function bounds(value, from, to)
-  local length = type(value) == "string" and #ascii(value) or type(value) == "table" and
-    value ~= none and value.n or need()
-  local function bound(at, default)
-    if at == nil then return default end
-    if math.type(at) ~= "integer" then need() end
-    return math.max(0, math.min(length, at < 0 and at + length or at))
-  end
-  return bound(from, 0), bound(to, length)
-end
-
-local function sliced(value, from, to)
-  from, to = bounds(value, from, to)
-  if type(value) == "string" then return value:sub(from + 1, to) end
-  return list_of(table.move(value, from + 1, to, 1, {}))
-end
-
-local function indexed(value, at)
-  if math.type(at) ~= "integer" then need() end
-  if value == none then raise "'NoneType' object is not subscriptable" end
-  local _, length = bounds(value)
-  if at < 0 then at = at + length end
-  if at < 0 or at >= length then raise "index out of range" end
-  return type(value) == "string" and value:sub(at + 1, at + 1) or value[at + 1]
-end
-
 -- a.b.c(...) with a function that is known: its value, and how many parts of the node were used.
 local function known_call(c, node)
   if node[2][1] ~= "name" then return nil end
@@ -518,33 +215,108 @@ local function refuse(d, code, name_of, problem)
     where = where, hint = M.hint, reason = "python"})
 end
 
--- Beyond what is evaluated here: the helper's business, when there is one.
-local function helped(d, code, name_of, seen)
-  if not d.python then refuse(d, code, name_of) end
-  if seen then
-    for _, each in ipairs(d.python:references(d, code)) do
-      if each:sub(1, 1) == "v" then seen[each:sub(2)] = true end
+-- What is called: the dotted name that a postfix node begins with, and where its call stands.
+local function called(node)
+  if node[2][1] ~= "name" then return nil end
+  local full, at = node[2][2], 3
+  while node[at] and node[at][1] == "member" do
+    full, at = full .. "." .. node[at][2], at + 1
+  end
+  if node[at] and node[at][1] == "call" then return full, node[at] end
+end
+
+local function literal(call, at)
+  local node = call[at + 1]
+  if node and node[1] == "value" and type(node[2]) == "string" then return node[2] end
+end
+
+local function contained(found, variable, list)
+  local set = found.contains[variable] or {}
+  found.contains[variable] = set
+  for _, each in ipairs(list) do set[each] = true end
+end
+
+-- What one call refers to (bitbake.md 7.1).
+local function note_call(found, full, call)
+  local variable, second = literal(call, 1), literal(call, 2)
+  local last = full:match("[^.]*$")
+  if full == "bb.utils.contains" and variable and second then
+    contained(found, variable, {second})
+  elseif (full == "bb.utils.contains_any" or full == "bb.utils.filter") and variable and second then
+    contained(found, variable, words(second))
+  elseif full:find("%.getVarFlag$") then
+    if variable and second then found.refs[("%s[%s]"):format(variable, second)] = true end
+  elseif last == "getVar" or full == "oe.utils.conditional" or full:find("^bb%.utils%.contains") or
+    full == "bb.utils.filter" then
+    if variable then found.refs[variable] = true end
+  else
+    found.execs[full] = true
+  end
+end
+
+local function collect(node, found)
+  if node[1] == "postfix" then
+    local full, call = called(node)
+    if full then note_call(found, full, call) end
+  end
+  for i = 2, #node do
+    if type(node[i]) == "table" and node[i] ~= none then collect(node[i], found) end
+  end
+end
+
+-- The helper's words for what code refers to.
+local function take_names(found, names)
+  for _, each in ipairs(names) do
+    local kind, name, more = each:match("^(.)([^%z]*)%z?(.*)$")
+    if kind == "v" then
+      found.refs[name] = true
+    elseif kind == "f" then
+      found.refs[("%s[%s]"):format(name, more)] = true
+    elseif kind == "c" then
+      contained(found, name, {more})
+    else
+      found.execs[name] = true
     end
   end
+end
+
+---@class moonsand.recipe.Found       what a text refers to
+---@field refs table<string, boolean>      variables, and flags as "VARIABLE[flag]"
+---@field execs table<string, boolean>     functions that are called
+---@field contains table<string, table<string, boolean>>  words that variables are asked for
+
+--- What code refers to, without running it.
+---@param d moonsand.recipe.Data
+---@param code string
+---@param found moonsand.recipe.Found   is added to
+---@param body? boolean                 statements, not an expression
+function M.names(d, code, found, body)
+  local tree = not body and grammar.tree(code)
+  if tree then return collect(tree, found) end
+  if d.python then take_names(found, d.python:references(d, code)) end
+end
+
+-- Beyond what is evaluated here: the helper's business, when there is one.
+local function helped(d, code, name_of)
+  if not d.python then refuse(d, code, name_of) end
   return d.python:expression(d, code, name_of)
 end
 
 --- Evaluate the code of one `${@...}`.
 ---@param d moonsand.recipe.Data
 ---@param code string
----@param name_of? string                 the variable whose value it stands in
----@param seen? table<string, boolean>    collects the names that it asks for
+---@param name_of? string                the variable whose value it stands in
+---@param found? moonsand.recipe.Found   collects what it refers to
 ---@return string
-function M.expression(d, code, name_of, seen)
-  local tree = tree_of(code)
-  if not tree then return helped(d, code, name_of, seen) end
-  local ok, value = pcall(function()
-    return printed(evaluate({d = d, seen = seen or {}}, tree))
-  end)
-  if ok then return value end
-  if value == beyond then return helped(d, code, name_of, seen) end
-  if getmetatable(value) == raised then refuse(d, code, name_of, value.message) end
-  error(value, 0)
+function M.expression(d, code, name_of, found)
+  local tree = grammar.tree(code)
+  if found then M.names(d, code, found) end
+  if not tree then return helped(d, code, name_of) end
+  local ok, result = pcall(function() return printed(evaluate({d = d}, tree)) end)
+  if ok then return result end
+  if result == values.beyond then return helped(d, code, name_of) end
+  if getmetatable(result) == values.raised then refuse(d, code, name_of, result.message) end
+  error(result, 0)
 end
 
 return M

@@ -2,6 +2,8 @@
 local command = require "moonsand.recipe.command"
 local data = require "moonsand.recipe.data"
 local fault = require "moonsand.fault"
+local order = require "moonsand.order"
+local override = require "moonsand.recipe.override"
 local python = require "moonsand.recipe.python"
 
 local M = {}
@@ -40,63 +42,127 @@ function M.lua(d, code)
   return set
 end
 
--- References of a text: `${NAME}`, and the code of `${=...}`.
-local function text_names(d, text, name, set)
+-- What was found in a text: variables, functions that there are, and words asked for.
+local function take(d, found, set, contains)
+  for key in pairs(found.refs) do set[key] = true end
+  for key in pairs(found.execs) do
+    if exists(d, key) then set[key] = true end
+  end
+  for variable, items in pairs(found.contains) do
+    contains[variable] = contains[variable] or {}
+    for item in pairs(items) do contains[variable][item] = true end
+  end
+end
+
+-- References of a text: `${NAME}`, `${@...}`, and the code of `${=...}`.
+local function text_names(d, text, name, set, contains)
   if type(text) ~= "string" or not text:find("${", 1, true) then return end
-  for key in pairs(d:references(text, name)) do set[key] = true end
+  take(d, d:found(text, name), set, contains)
   if text:find("${=", 1, true) then
     for code in text:gmatch("%${=([^\n]*)}") do lua_names(d, code, set) end
   end
 end
 
-local function function_names(d, name, flags, set)
-  if flags.python then
+local function python_names(d, name, flags, set, contains)
+  if not d.python then
     fault.throw("recipe", ("'%s' is a python function"):format(name), {
       where = ("%s:%s"):format(flags.filename, flags.lineno), hint = python.hint, reason = "python",
     })
   end
-  if flags.lua then
+  local found = {refs = {}, execs = {}, contains = {}}
+  python.names(d, d:raw(name) or "", found, true)
+  take(d, found, set, contains)
+end
+
+local function shell_names(d, name, set, contains)
+  text_names(d, d:raw(name), name, set, contains)
+  for word in pairs(command.words(d:get(name) or "").called) do
+    if exists(d, word) then set[word] = true end
+  end
+  for _, each in ipairs(d:export_names()) do
+    if data.truth(d:flag(each, "export")) and not data.truth(d:flag(each, "unexport")) then
+      set[each] = true
+    end
+  end
+end
+
+local function function_names(d, name, flags, set, contains)
+  if flags.python then
+    python_names(d, name, flags, set, contains)
+  elseif flags.lua then
     lua_names(d, d:raw(name) or "", set)
   else
-    for word in pairs(command.words(d:get(name) or "").called) do
-      if exists(d, word) then set[word] = true end
-    end
-    for _, each in ipairs(d:export_names()) do
-      if data.truth(d:flag(each, "export")) and not data.truth(d:flag(each, "unexport")) then
-        set[each] = true
-      end
-    end
+    shell_names(d, name, set, contains)
   end
   for _, flag in ipairs {"prefuncs", "postfuncs", "exports"} do
     add_words(set, d:flag(name, flag))
   end
 end
 
---- What one variable or function depends on directly, and its text for a signature: the unexpanded
--- value (or `vardepvalue`, expanded), with the removes that have an effect.
+-- Whether each of the words that are asked for is there: a line each, not the whole variable.
+local function contains_lines(d, contains, excluded)
+  local lines = {}
+  for variable, items in order.sorted(contains) do
+    local has = {}
+    if not excluded[variable] then add_words(has, d:get(variable)) end
+    for item in order.sorted(excluded[variable] and {} or items) do
+      local all = true
+      for word in item:gmatch("%S+") do all = all and has[word] end
+      lines[#lines + 1] = ("\n%s{%s} = %s"):format(variable, item, all and "Set" or "Unset")
+    end
+  end
+  return table.concat(lines)
+end
+
+local function value_text(d, name, flags, set, excluded)
+  local text, contains = d:raw(name) or "", {}
+  if flags.func then
+    function_names(d, name, flags, set, contains)
+  else
+    text_names(d, text, name, set, contains)
+  end
+  text = text .. contains_lines(d, contains, excluded)
+  for _, removed in ipairs(d:removes(name)) do
+    contains = {}
+    text_names(d, removed, nil, set, contains)
+    text = text .. "\n_remove of " .. removed .. contains_lines(d, contains, excluded)
+  end
+  return text
+end
+
+-- A flag, as "VARIABLE[flag]".
+local function flag_dependencies(d, variable, flag)
+  local set, contains = {}, {}
+  local text = d:raw_flag(variable, flag)
+  text = type(text) == "string" and text or ""
+  text_names(d, text, variable, set, contains)
+  return set, text
+end
+
+--- What one variable, flag or function depends on directly, and its text for a signature: the
+-- unexpanded value (or `vardepvalue`, expanded), with the removes that have an effect.
 ---@param d moonsand.recipe.Data
 ---@param name string
 ---@return string[] names sorted, string text
 function M.dependencies(d, name)
-  local set, flags = {}, d:flags(name)
-  local text = flags.vardepvalue and d:flag(name, "vardepvalue")
-  if not text then
-    text = d:raw(name) or ""
-    if flags.func then function_names(d, name, flags, set) end
-    if not flags.lua then text_names(d, text, name, set) end
-    for _, removed in ipairs(d:removes(name)) do
-      text = text .. "\n_remove of " .. removed
-      text_names(d, removed, nil, set)
-    end
+  local set, flags, excluded = {}, d:flags(name), {}
+  add_words(excluded, d:flag(name, "vardepsexclude"))
+  add_words(excluded, d:get("BB_BASEHASH_IGNORE_VARS"))
+  local variable, flag = name:match("^(.-)%[(.*)%]$")
+  local text
+  if variable then
+    set, text = flag_dependencies(d, variable, flag)
+  else
+    text = flags.vardepvalue and d:flag(name, "vardepvalue") or
+      value_text(d, name, flags, set, excluded)
+  end
+  for piece in (d:flag(name, "vardepvalueexclude") or ""):gmatch("[^|]+") do
+    text = override.replaced(text, piece, "")
   end
   add_words(set, d:flag(name, "vardeps"))
-  for word in (d:flag(name, "vardepsexclude") or ""):gmatch("%S+") do set[word] = nil end
-  for word in (d:get("BB_BASEHASH_IGNORE_VARS") or ""):gmatch("%S+") do set[word] = nil end
+  for word in pairs(excluded) do set[word] = nil end
   set[name] = nil
-  local names = {}
-  for each in pairs(set) do names[#names + 1] = each end
-  table.sort(names)
-  return names, text
+  return order.keys(set), text
 end
 
 --- Every variable and function that a task depends on, directly or not, sorted; without the task.
