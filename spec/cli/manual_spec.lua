@@ -34,3 +34,32 @@ describe("the manual page", function()
     end
   end)
 end)
+
+describe("the examples of moonsand-run(1)", function()
+  --- The commands between .Bd and .Ed, with continued lines joined.
+  local function examples()
+    local text = host.read("docs/moonsand-run.1"):match "\n%.Sh EXAMPLES\n(.-)\n%.Sh "
+    local list = {}
+    for block in text:gmatch "%.Bd [^\n]*\n(.-)\n%.Ed" do
+      for line in block:gsub("\\e\n%s*", ""):gmatch "[^\n]+" do
+        list[#list + 1] = line:match "^moonsand run (.*)$"
+      end
+    end
+    return list
+  end
+
+  it("are understood", function()
+    local dir <close> = host.scratch()
+    dir:file("toolchain.lua", "return {env = {CC = \"cc\"}}")
+    local list = examples()
+    assert.is_true(#list >= 8)
+    for _, words in ipairs(list) do
+      local plan = words:find("--plan", 1, true) and words or "--plan " .. words
+      local pipe <close> = assert(io.popen(("M=$PWD/bin/moonsand; cd %s && $M run %s 2>&1"):format(
+        dir.path, plan)))
+      local out = pipe:read "a"
+      local ok = pipe:close()
+      assert.is_true(ok or out:find "^# bubblewrap has no equal" ~= nil, words .. "\n" .. out)
+    end
+  end)
+end)
