@@ -93,6 +93,12 @@ fuzz:
 	@sh .ci/need 'make fuzz' build run fuzz
 	@LUA='$(LUA)' MAKE='$(MAKE)' sh .ci/fuzz '$(SECONDS)'
 
+# What ten thousand sandboxes leave behind. It takes some minutes.
+COUNT ?= 10000
+soak: all
+	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
+	  $(LUA) spec/support/soak.lua '$(COUNT)' 50
+
 $(O)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) -o $@ $<
@@ -116,4 +122,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all demo test vm-test check lint fuzz bench install uninstall clean
+.PHONY: all demo test vm-test check lint fuzz soak bench install uninstall clean

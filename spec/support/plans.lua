@@ -167,7 +167,8 @@ function World:finish()
   if self.plan[#self.plan][1] == "hold" then return "held" end
   local text = host.drain(reader)
   core.poll {{fd = process}}
-  local ended = process:wait()
+  -- a process that is traced can be waited for when its tracer has done so
+  local ended = host.eventually(function() return process:wait() end)
   return ("%sexit %s signal %s\n"):format(text, ended.exit_code, ended.signal)
 end
 
