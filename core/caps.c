@@ -2,6 +2,7 @@
    process. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <string.h>
@@ -137,8 +138,12 @@ void check_chdir(Check *c, Step *s)
 
 int run_chdir(Run *r, const Step *s)
 {
-  if (chdir(s->target) < 0) return stop(r, "chdir", s->target);
-  return 0;
+  int result, fd = world_open(s->target, O_PATH | O_DIRECTORY);
+
+  if (fd < 0) return stop(r, "chdir", s->target);
+  result = fchdir(fd) < 0 ? stop(r, "chdir", s->target) : 0;
+  close(fd);
+  return result;
 }
 
 void check_umask(Check *c, Step *s)

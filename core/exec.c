@@ -255,12 +255,36 @@ static void search_and_execute(Run *r, const Step *s)
   errno = denied ? EACCES : ENOENT;
 }
 
+/* From here on nothing is open but what the map names: on the way to the program a link such as
+   /proc/self/fd/7 would lead out of the sandbox, to what the caller has open (CVE-2024-21626). */
+static int close_others(Run *r, const Step *fds)
+{
+  size_t count = fds ? fds->fds.count : 0;
+  unsigned from = 0;
+
+  for (;;) {
+    unsigned next = ~0U;
+
+    for (size_t i = 0; i < count; i++) {
+      unsigned target = (unsigned)fds->fds.pairs[i].target;
+
+      if (target >= from && target < next) next = target;
+    }
+    if (r->done >= 0 && (unsigned)r->done >= from && (unsigned)r->done < next)
+      next = (unsigned)r->done;
+    if (next > from && close_range(from, next == ~0U ? next : next - 1, 0) < 0)
+      return stop(r, "close_range", NULL);
+    if (next == ~0U) return 0;
+    from = next + 1;
+  }
+}
+
 int exec_program(Run *r, const Step *s)
 {
   /* beside a sandbox's own pid 1, the program ends with the process that waits for it */
   if (r->joined && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return stop(r, "prctl", NULL);
   if (s->exec.session && setsid() < 0) return stop(r, "setsid", NULL);
-  if (apply_late(r, r->fds, apply_fds) < 0) return -1;
+  if (apply_late(r, r->fds, apply_fds) < 0 || close_others(r, r->fds) < 0) return -1;
   if (s->exec.terminal && ioctl(0, TIOCSCTTY, 0) < 0) return stop(r, "ioctl(TIOCSCTTY)", NULL);
   reset_signals(r->ignored);
   umask(r->umask);

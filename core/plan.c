@@ -205,7 +205,8 @@ static int core_check_plan(lua_State *L)
 static int core_spawn(lua_State *L)
 {
   Report report = {.step = -1};
-  Run run = {.root = -1, .sync = -1, .sync_peer = -1, .near_fd = -1, .stack_size = STACK_SIZE, .report = &report};
+  Run run = {.root = -1, .sync = -1, .sync_peer = -1, .done = -1, .near_fd = -1,
+             .stack_size = STACK_SIZE, .report = &report};
   Check c = {.L = L, .keep = 2};
   uint64_t namespaces = 0;
   Process *process;

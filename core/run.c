@@ -86,6 +86,7 @@ static int spawn_with_ranges(Run *r, Process *p, struct clone_args *args, const 
   }
   r->sync = sync[0];
   r->sync_peer = sync[1];
+  r->done = done[1];
   pid = clone_child(r, args, child_main);
   close(done[1]);
   if (pid > 0) {

@@ -138,6 +138,7 @@ struct Run {
   int status; /* write end: pid 1 tells how the program ended */
   int parent; /* pidfd of the caller */
   int sync, sync_peer; /* pipe: the parent has written the id maps; -1: not waited for */
+  int done; /* open until this process executes: then the parent goes on; -1: it is a vfork */
   char *stack; /* for the program's own process */
   size_t stack_size;
   Report *report;
@@ -189,6 +190,7 @@ int send_fd(int socket, int fd);
 /* target.c: all resolve inside the new root and create nothing outside of it */
 enum { PLACE_FILE = 0, PLACE_DIRECTORY = 1, PLACE_EXACT = 2 };
 int target_open(Run *r, const char *target, int flags);
+int world_open(const char *path, int flags);
 int target_exact(Run *r, const char *target, int flags);
 int target_parent(Run *r, const char *target, const char **name);
 void target_forget(Run *r); /* something was mounted on what was there */

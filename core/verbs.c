@@ -72,7 +72,7 @@ static int call_verb(lua_State *L)
   const Verb *verb = lua_touserdata(L, lua_upvalueindex(1));
   Report report = {.step = 0};
   Run run = {.direct = true, .root = -1, .init = -1, .status = -1, .parent = -1, .sync = -1,
-             .sync_peer = -1, .near_fd = -1, .report = &report};
+             .sync_peer = -1, .done = -1, .near_fd = -1, .report = &report};
   Check c = {.L = L};
   int result;
   Step s;
