@@ -65,9 +65,9 @@ describe("CVE-2024-21626: a link of /proc to what the caller has open", function
     local dir <close> = host.scratch()
     local handle <close> = assert(core.open("/", "dir"))
     assert(core.symlink(("/proc/self/fd/%d"):format(handle:number()), dir.path .. "/way"))
-    local places = {"/shared/way"}
-    for fd = 3, 40 do places[#places + 1] = "/proc/self/fd/" .. fd end
-    for _, place in ipairs(places) do
+    local ways = {"/shared/way"}
+    for fd = 3, 40 do ways[#ways + 1] = "/proc/self/fd/" .. fd end
+    for _, place in ipairs(ways) do
       local r = run {script = "ls ../../..", cwd = place,
         binds = {{source = dir.path, target = "/shared"}}}
       assert.are.same({"setup_failed", "chdir"}, {r.outcome, r.verb}, place .. ": " .. r.stdout)
