@@ -247,12 +247,13 @@ describe("the counters of a group", function()
     local dir <close> = host.scratch()
     tree(dir, {["memory.max_usage_in_bytes"] = "4096\n", ["pids.peak"] = "3\n",
       ["memory.oom_control"] = "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
-      ["pids.events"] = "max 4\n", ["cpuacct.usage_user"] = "5000\n",
-      ["cpuacct.usage_sys"] = "4000\n", ["cpu.stat"] = "nr_periods 0\nthrottled_time 1000\n",
+      ["pids.events"] = "max 4\n", ["cpuacct.usage"] = "18000\n",
+      ["cpuacct.usage_user"] = "5000\n", ["cpuacct.usage_sys"] = "4000\n",
+      ["cpu.stat"] = "nr_periods 0\nthrottled_time 1000\n",
       ["blkio.throttle.io_service_bytes_recursive"] =
         "254:0 Read 10\n254:0 Write 20\n254:0 Total 30\n253:0 Read 1\nTotal 31\n"})
     assert.are.same({memory_peak = 4096, pids_peak = 3, oom_kills = 2, pids_refused = 4,
-      user_us = 5, system_us = 4, throttled_us = 1, io_read = 11, io_written = 20},
+      user_us = 10, system_us = 8, throttled_us = 1, io_read = 11, io_written = 20},
       v1.read(dir.path))
   end)
 

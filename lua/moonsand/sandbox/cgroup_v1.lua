@@ -47,6 +47,16 @@ function M.settings(limit, value, dir)
   return settings[limit](value, dir)
 end
 
+--- Cpu time in microseconds. The total is exact, its parts are sampled at each tick of the clock.
+local function cpu_time(value)
+  local total, user, system = value "cpuacct.usage", value "cpuacct.usage_user",
+    value "cpuacct.usage_sys"
+  if not (total and user and system) then return nil end
+  local part = user + system > 0 and user / (user + system) or 1
+  local user_us = math.floor(total * part) // 1000
+  return user_us, total // 1000 - user_us
+end
+
 --- What the files of one group say; those it has.
 ---@param dir string
 ---@return table<string, integer>
@@ -54,13 +64,13 @@ function M.read(dir)
   local function value(file) return groupfile.number(dir .. "/" .. file) end
   local function line(file, key) return groupfile.line(read(dir .. "/" .. file), key) end
   local bytes = read(dir .. "/blkio.throttle.io_service_bytes_recursive")
-  local user, system = value "cpuacct.usage_user", value "cpuacct.usage_sys"
+  local user_us, system_us = cpu_time(value)
   local throttled = line("cpu.stat", "throttled_time")
   return { -- memory.failcnt is no longer counted (Linux 6.15)
     memory_peak = value "memory.max_usage_in_bytes",
     oom_kills = line("memory.oom_control", "oom_kill"),
     pids_peak = value "pids.peak", pids_refused = line("pids.events", "max"),
-    user_us = user and user // 1000, system_us = system and system // 1000,
+    user_us = user_us, system_us = system_us,
     throttled_us = throttled and throttled // 1000,
     io_read = groupfile.sum(bytes, "Read (%d+)"), io_written = groupfile.sum(bytes, "Write (%d+)"),
   }

@@ -180,7 +180,9 @@ end
 function Groups:since()
   local now = self:counters()
   for key, value in pairs(now) do
-    if not key:find("peak", 1, true) then now[key] = value - (self.before[key] or 0) end
+    if not key:find("peak", 1, true) then -- the parts of cpu time may go back a little
+      now[key] = math.max(0, value - (self.before[key] or 0))
+    end
   end
   return now
 end
