@@ -33,7 +33,7 @@ local function assert_counted(options)
   local start, seen = spin(options, 0)
   local counted, told, n = spin(options, 0.4)
   local outside = start - seen
-  assert.is_true(counted > told * 0.8 and counted < (told + outside) * 1.2 + 0.2,
+  assert.is_true(counted > told * 0.8 and counted < told * 1.2 + outside * 2 + 0.3,
     ("%.3f s in the result, %.3f s and %.3f s outside used"):format(counted, told, outside))
   return n
 end

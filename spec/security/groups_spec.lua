@@ -11,8 +11,7 @@ local read = host.read
 --- The caller's place in the version 2 tree, if groups can be made there.
 local function tree()
   local v2 = cgroup.host(cgroup.world()).v2
-  local dir = v2 and v2.dir
-  if dir and sweep.is_leaf(dir:match("[^/]*$")) then dir = dir:match("^(.*)/") end
+  local dir = v2 and v2.dir and cgroup.without_leaf(v2.dir)
   if not dir or not core.mkdir(dir .. "/moonsand-spec-probe") then return nil end
   core.rmdir(dir .. "/moonsand-spec-probe")
   return dir
@@ -202,8 +201,8 @@ describe("the limit 'io'", function()
     if group.version == 2 then
       assert.matches("rbps=3145728 wbps=2097152", read(group.dir .. "/io.max"))
     else
-      assert.matches("%d+:%d+ 3145728\n", read(group.dir .. "/blkio.throttle.read_bps_device"))
-      assert.matches("%d+:%d+ 2097152\n", read(group.dir .. "/blkio.throttle.write_bps_device"))
+      assert.matches("%d+:%d+ 3145728\n", read(group.inner .. "/blkio.throttle.read_bps_device"))
+      assert.matches("%d+:%d+ 2097152\n", read(group.inner .. "/blkio.throttle.write_bps_device"))
     end
   end)
 end)
@@ -219,5 +218,43 @@ describe("the limit 'memory'", function()
     assert.are.equal("oom", r.outcome)
     assert.are.equal("", r.stdout)
     assert.are.same({"memory"}, r.limits_hit)
+  end)
+end)
+
+describe("a nested sandbox that mounts the groups", function()
+  local MOUNT = [[unshare -UrmC sh -c '
+    mkdir /tmp/g
+    mount -t cgroup2 none /tmp/g && find /tmp/g -name "*.max"
+    mount -t cgroup -o memory none /tmp/g &&
+      echo 999999999 | tee /tmp/g/memory.memsw.limit_in_bytes /tmp/g/memory.limit_in_bytes
+    mount -t cgroup -o pids none /tmp/g && echo max >/tmp/g/pids.max
+    true' >/tmp/said 2>&1; grep -c . /tmp/said >&2; ]]
+
+  it("cannot lift the bound for memory", function()
+    local r = sandbox.new({nested = true, ids = "root", limits = {memory = "64M"},
+      script = MOUNT .. "perl -e 'my $x = \"a\" x (400 << 20); print qq(there)'"}):run()
+    if r.outcome == "setup_failed" then return pending(r.message) end
+    assert.are_not.equal("0\n", r.stderr) -- it was tried
+    assert.are.equal("", r.stdout)
+    assert.are.same({"memory"}, r.limits_hit)
+  end)
+
+  it("cannot lift the bound for processes", function()
+    local r = sandbox.new({nested = true, ids = "root", limits = {pids = 20},
+      script = MOUNT .. "exec perl -e 'for (1..40) { fork // exit 9 or do { sleep 5; exit } }'"})
+      :run()
+    if r.outcome == "setup_failed" then return pending(r.message) end
+    assert.are.equal(9, r.exit_code)
+    assert.are.same({"pids"}, r.limits_hit)
+  end)
+
+  it("could lift that for io on version 1, so the two are refused together there", function()
+    local layout = cgroup.host(cgroup.world())
+    if not layout.v1.blkio or not host.is_root() then
+      return pending "there is no version 1 group for io"
+    end
+    local r = sandbox.new({nested = true, limits = {io = "1M"}, script = "true"}):run()
+    assert.are.equal("setup_failed", r.outcome)
+    assert.matches("a nested sandbox could lift it", r.message)
   end)
 end)

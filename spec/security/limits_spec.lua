@@ -25,9 +25,7 @@ end
 local function places()
   local list = {}
   for _, one in pairs(layout.v1) do list[#list + 1] = one.dir end
-  local v2 = layout.v2 and layout.v2.dir
-  if v2 and sweep.is_leaf(v2:match("[^/]*$")) then v2 = v2:match("^(.*)/") end
-  list[#list + 1] = v2
+  list[#list + 1] = layout.v2 and layout.v2.dir and cgroup.without_leaf(layout.v2.dir)
   return list
 end
 

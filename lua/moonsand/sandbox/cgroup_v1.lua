@@ -31,7 +31,7 @@ function settings.io(value)
     for _, way in ipairs {"read", "write"} do
       if value[way] then
         list[#list + 1] = {("blkio.throttle.%s_bps_device"):format(way),
-          ("%s %d"):format(disk, value[way])}
+          ("%s %d"):format(disk, value[way]), inner = true} -- not inherited on version 1
       end
     end
   end)
@@ -41,7 +41,7 @@ end
 ---@param limit "memory"|"pids"|"cpu"|"io"
 ---@param value any
 ---@param dir string
----@return table[]? list   {file, text}
+---@return table[]? list   {file, text, inner}; inner: for the group that the program is in
 ---@return moonsand.sandbox.WhyNot? why_not
 function M.settings(limit, value, dir)
   return settings[limit](value, dir)
@@ -57,19 +57,20 @@ local function cpu_time(value)
   return user_us, total // 1000 - user_us
 end
 
---- What the files of one group say; those it has.
+--- What the files of a group say; those it has. Events are counted where the processes are.
 ---@param dir string
+---@param inner string   the group below it that the program is in
 ---@return table<string, integer>
-function M.read(dir)
+function M.read(dir, inner)
   local function value(file) return groupfile.number(dir .. "/" .. file) end
-  local function line(file, key) return groupfile.line(read(dir .. "/" .. file), key) end
+  local function events(file, key) return groupfile.line(read(inner .. "/" .. file), key) end
   local bytes = read(dir .. "/blkio.throttle.io_service_bytes_recursive")
   local user_us, system_us = cpu_time(value)
-  local throttled = line("cpu.stat", "throttled_time")
+  local throttled = groupfile.line(read(dir .. "/cpu.stat"), "throttled_time")
   return { -- memory.failcnt is no longer counted (Linux 6.15)
     memory_peak = value "memory.max_usage_in_bytes",
-    oom_kills = line("memory.oom_control", "oom_kill"),
-    pids_peak = value "pids.peak", pids_refused = line("pids.events", "max"),
+    oom_kills = events("memory.oom_control", "oom_kill"),
+    pids_peak = value "pids.peak", pids_refused = events("pids.events", "max"),
     user_us = user_us, system_us = system_us,
     throttled_us = throttled and throttled // 1000,
     io_read = groupfile.sum(bytes, "Read (%d+)"), io_written = groupfile.sum(bytes, "Write (%d+)"),

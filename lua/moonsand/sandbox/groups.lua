@@ -1,6 +1,8 @@
 --- The control groups of one sandbox: made below the caller's own, read at the end, removed.
 --- Nothing that somebody else made is ever written to, but for what version 2 asks of a caller that
---- was given its group (moonsand.sandbox.delegation).
+--- was given its group (moonsand.sandbox.delegation). The bounds are written into one group, and
+--- the program is in another one below it: a program that is allowed to mount, as in a nested
+--- sandbox, sees that one only, and cannot lift the bounds.
 local cgroup = require "moonsand.sandbox.cgroup"
 local core = require "moonsand.core"
 local delegation = require "moonsand.sandbox.delegation"
@@ -19,7 +21,7 @@ local kinds = {require "moonsand.sandbox.cgroup_v1", require "moonsand.sandbox.c
 ---@class moonsand.sandbox.Groups
 ---@field into? moonsand.fd      directory of the version 2 group: clone3 puts the child there
 ---@field join moonsand.fd[]     cgroup.procs of version 1 groups
----@field made table[]           {dir, parent, version, kind}: what is to be removed
+---@field made table[]           {dir, inner, parent, version, kind}: what is to be removed
 ---@field missing table[]        best-effort limits that are not in force: {name, what, fix}
 local Groups = {__name = "moonsand.sandbox.Groups"}
 Groups.__index = Groups
@@ -38,9 +40,12 @@ function Groups:make(place)
   local dir = ("%s/%s"):format(place.dir, self.name)
   local ok, err, errno = core.mkdir(dir)
   if not ok then return nil, err, errno end
-  self.made[#self.made + 1] = {dir = dir, parent = place.dir, version = place.version,
+  local group = {dir = dir, inner = dir .. "/inside", parent = place.dir, version = place.version,
     kind = kinds[place.version]}
-  return self.made[#self.made]
+  self.made[#self.made + 1] = group
+  ok, err, errno = core.mkdir(group.inner)
+  if not ok then return nil, err, errno end
+  return group
 end
 
 function Groups:at(place, world)
@@ -59,7 +64,7 @@ local function apply(group, limit, value)
   local list, why = group.kind.settings(limit, value, group.dir)
   if not list then return nil, why end
   for _, setting in ipairs(list) do
-    local path = ("%s/%s"):format(group.dir, setting[1])
+    local path = ("%s/%s"):format(setting.inner and group.inner or group.dir, setting[1])
     local ok, err, errno = write(path, tostring(setting[2]))
     if not ok then
       return nil, {what = err, fix = "moonsand doctor", path = path, errno = errno}
@@ -69,14 +74,18 @@ local function apply(group, limit, value)
 end
 
 --- Put one limit into force.
-function Groups:limit(limit, value, layout, world)
+function Groups:limit(limit, entry, layout, world)
   local place, why = cgroup.place(layout, limit, world)
   if not place then return nil, why end
+  if entry.nested and limit == "io" and place.version == 1 and entry.value ~= "unlimited" then
+    return nil, {what = "version 1 bounds io only in the very group that a program is in, where a"
+      .. " nested sandbox could lift it", fix = "nested = false, or version 2 groups"}
+  end
   local group
   group, why = self:at(place, world)
   if not group then return nil, why end
   local ok
-  ok, why = apply(group, limit, value)
+  ok, why = apply(group, limit, entry.value)
   if not ok then return nil, why end
   self.by_role[limit] = group
   return true
@@ -90,7 +99,7 @@ function Groups:extra(role, place)
     group = self:make(place)
     if not group then return end
     if (read(group.dir .. "/cgroup.type") or "domain"):match("[^\n]*") ~= "domain" then
-      core.rmdir(table.remove(self.made).dir) -- in a threaded tree no process can start
+      sweep.remove(table.remove(self.made).dir) -- in a threaded tree no process can start
       return
     end
   end
@@ -115,7 +124,7 @@ end
 function Groups:open()
   for _, group in ipairs(self.made) do
     local v1 = group.version == 1
-    local path = v1 and group.dir .. "/cgroup.procs" or group.dir
+    local path = v1 and group.inner .. "/cgroup.procs" or group.inner
     local handle, err, errno = core.open(path, v1 and "w" or "dir")
     if not handle then
       return nil, {what = err, fix = "moonsand doctor", path = path, errno = errno}
@@ -136,7 +145,7 @@ function Groups:apply(wanted, world, layout)
   for _, limit in ipairs {"memory", "pids", "cpu", "io"} do
     local entry = wanted[limit]
     local ok, why = true, nil
-    if entry then ok, why = self:limit(limit, entry.value, layout, world) end
+    if entry then ok, why = self:limit(limit, entry, layout, world) end
     if not ok then
       why.name = limit
       if not entry.best_effort then return nil, why end
@@ -147,8 +156,13 @@ function Groups:apply(wanted, world, layout)
   return self:open()
 end
 
+---@class moonsand.sandbox.WantedLimit
+---@field value any
+---@field best_effort? boolean
+---@field nested? boolean   the program may make namespaces and mount
+
 --- Make the groups for some limits.
----@param wanted table<string, {value: any, best_effort?: boolean}>
+---@param wanted table<string, moonsand.sandbox.WantedLimit>
 ---@param world? moonsand.sandbox.World     this one
 ---@param layout? moonsand.sandbox.Layout   this host's
 ---@return moonsand.sandbox.Groups? groups
@@ -170,7 +184,8 @@ end
 function Groups:counters()
   local all = {}
   for _, group in ipairs(self.made) do
-    for key, value in pairs(group.kind.read(group.dir)) do all[key] = all[key] or value end
+    local own = group.kind.read(group.dir, group.inner)
+    for key, value in pairs(own) do all[key] = all[key] or value end
   end
   return all
 end

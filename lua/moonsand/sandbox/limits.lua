@@ -97,7 +97,8 @@ local function wanted_groups(options)
   local wanted = {}
   for name, limit in pairs(options.limits) do
     if known[name].group then
-      wanted[name] = {value = limit.value, best_effort = limit.best_effort}
+      wanted[name] = {value = limit.value, best_effort = limit.best_effort,
+        nested = options.nested}
     end
   end
   if wanted.pids and wanted.pids.value ~= "unlimited" then
