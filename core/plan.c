@@ -224,6 +224,7 @@ static int core_spawn(lua_State *L)
   if (is_verb(&run.steps[0], "namespaces") && !run.steps[0].flag)
     namespaces = run.steps[0].number, process->namespaces = namespaces | entered(&run.steps[0]);
   run.cgroup = find_step(run.steps, run.count, "cgroup");
+  run.clocks = find_step(run.steps, run.count, "time") != NULL;
   run.own_groups = run.cgroup && namespaces & CLONE_NEWCGROUP;
   if (run.own_groups) namespaces &= ~(uint64_t)CLONE_NEWCGROUP; /* made by run_cgroup */
   if (pipe2(status, O_CLOEXEC) < 0) return fail(L, "pipe");

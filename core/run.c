@@ -149,7 +149,7 @@ int spawn_child(Run *r, Process *p, uint64_t namespaces, const Step *ranges)
     args.flags |= CLONE_INTO_CGROUP;
     args.cgroup = (unsigned)r->cgroup->cgroup.into;
   }
-  if (r->cgroup && ranges && !(shared = share_report(r, &args))) return -1;
+  if (((r->cgroup && ranges) || r->clocks) && !(shared = share_report(r, &args))) return -1;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   if (ranges) {

@@ -124,6 +124,7 @@ struct Run {
   const Step *fds, *rlimits, *cgroup, *capabilities;
   bool filters; /* there are steps seccomp: they take effect at exec */
   bool own_groups; /* a namespace of control groups is made once the child is in them */
+  bool clocks; /* there is a step time */
   bool joined; /* in the namespaces of a sandbox that is there already */
   bool direct; /* one step in the current process: no child, no new world */
   int root; /* the new root; -1: none yet, targets are paths of the caller's world */

@@ -43,8 +43,9 @@ describe("a sandbox", function()
     end
     assert.matches("'user' cannot be shared: without it there is no sandbox\n  isolation = ",
       refused {share = {"user"}})
-    assert.matches("share%[2%] is 'icp'; it may be cgroup or ipc or net or pid or uts\n  did you "
-      .. "mean 'ipc'%?", refused {share = {"uts", "icp"}})
+    assert.matches("'share' has 'icp'; there are cgroup, ipc, net, pid, uts\n  did you mean "
+      .. "'ipc'%?",
+      refused {share = {"uts", "icp"}})
     assert.matches("'share' has \"net\", and 'network' is 'none'",
       refused {share = {"net"}, network = "none"})
     assert.matches("'hostname' would be the host's own name",
@@ -189,6 +190,24 @@ describe("a clock", function()
       refused {boottme = 1})
     assert.matches("time.monotonic must be a whole number of seconds", refused {monotonic = 1.5})
     assert.matches("at most 4000000000", refused {monotonic = 4000000001})
+  end)
+
+  it("needs a pid 1 of ours, whose child enters it", function()
+    for _, options in ipairs {{as_init = true}, {share = {"pid"}}} do
+      options.time = {}
+      local ok, err = pcall(sandbox.new, options)
+      assert.is_false(ok)
+      assert.matches("'time' needs a pid 1 of ours", tostring(err))
+    end
+  end)
+
+  it("does not hide what went wrong at the program's start", function()
+    local r = run {command = {"nosuch-program"}, time = {}}
+    assert.are.equal("exec nosuch-program: No such file or directory", r.message)
+    assert.are.equal(127, r:code())
+    r = run {script = "true", cwd = "/nosuch", time = {}}
+    assert.are.equal("chdir /nosuch: No such file or directory", r.message)
+    assert.are.equal(3, run({script = "sleep 60 & exit 3", time = {}}).exit_code)
   end)
 
   it("cannot be joined by the programs of a prepared sandbox", function()

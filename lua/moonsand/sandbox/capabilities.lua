@@ -23,13 +23,13 @@ local function check_list(key, list)
   local names
   for i, word in ipairs(list) do
     if type(word) ~= "string" then
-      wrong(("%s[%d] must be a string, not a %s"):format(key, i, type(word)))
+      wrong(("'%s', word %d, must be a string, not a %s"):format(key, i, type(word)))
     end
     names = names or known()
     if plain(word) ~= "all" and not names[plain(word)] then
       local near = fault.nearest(plain(word), core.capability_names())
-      wrong(("%s: unknown capability '%s'"):format(key, word), near
-        and ("did you mean '%s'?"):format(near) or "see capabilities(7)")
+      wrong(("'%s': unknown capability '%s'"):format(key, word), near
+        and ("did you mean 'cap_%s'?"):format(near) or "see capabilities(7)")
     end
   end
 end

@@ -20,14 +20,14 @@ local clocks = {monotonic = true, boottime = true}
 local offset_limit <const> = 4000000000
 
 local function check_share(share)
-  for i, name in ipairs(share) do
+  for _, name in ipairs(share) do
     if name == "user" or name == "mount" then
       wrong(("'%s' cannot be shared: without it there is no sandbox"):format(name),
         "isolation = \"filters\" works without namespaces")
     elseif not shareable[name] then
       local near = type(name) == "string" and fault.nearest(name, order.keys(shareable))
-      wrong(("share[%d] is '%s'; it may be %s"):format(i, tostring(name),
-        table.concat(order.keys(shareable), " or ")), near and ("did you mean '%s'?"):format(near))
+      wrong(("'share' has '%s'; there are %s"):format(tostring(name),
+        table.concat(order.keys(shareable), ", ")), near and ("did you mean '%s'?"):format(near))
     end
   end
 end
@@ -93,6 +93,15 @@ function M.shares(options, name)
   return shared(options)[name] == true
 end
 
+--- A program enters new clocks as it is made by our pid 1; only from Linux 6.2 on as it executes.
+local function check_clocks(options)
+  local what = options.as_init and "'as_init'" or M.shares(options, "pid") and "\"pid\" in 'share'"
+  if options.time and what then
+    wrong(("'time' needs a pid 1 of ours, which %s takes away"):format(what),
+      "leave one of the two out")
+  end
+end
+
 local function check_together(options)
   local join = options.join or {}
   if join.net and options.network ~= nil then
@@ -118,6 +127,7 @@ function M.check(options)
   check_join(options.join or {}, shared(options))
   if network.is_path(options.network) then check_place("network", "net", options.network) end
   network.check(options, shared(options))
+  check_clocks(options)
   check_together(options)
 end
 
