@@ -1,5 +1,5 @@
---- What a sandbox costs as a command: `moonsand run -- /bin/true` against bubblewrap, crun, runc and
---- nsjail, each started by posix_spawn, in turns.
+--- What a sandbox costs as a command: `moonsand run -- /bin/true` against bubblewrap, crun, runc
+--- and nsjail, each started by posix_spawn, in turns.
 ---
 ---   lua5.4 bench/command.lua [ROUNDS]   `make bench` sets LUA_PATH, LUA_CPATH, O
 ---

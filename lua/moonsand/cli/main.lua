@@ -2,12 +2,15 @@
 --- Modules are loaded when they are needed, so that a small command starts fast.
 local fault = require "moonsand.fault"
 local interface = require "moonsand.cli.interface"
+local lean = require "moonsand.cli.lean"
 
 local M = {}
 
 --- The verbs, in the order of `moonsand --help`. Each is a module `moonsand.cli.VERB` with
---- `define(parser)` and `run(args, ui) -> exit code`; `rest = true` takes the words after `--`, and
---- `hint` is what a mistake in the options is answered with.
+--- `define(parser)` and `run(args, ui) -> exit code`; `rest = true` takes the words after `--`;
+--- `closes_all = true`: what it opens is closed when it returns, so nobody has to collect it;
+--- `lean = true`: no option has a value when it is not given; `hint` is what a mistake in the
+--- options is answered with.
 M.verbs = {
   {"build", "build recipes, or single tasks of them"},
   {"run", "run a command in a sandbox made by hand"},
@@ -31,11 +34,7 @@ end
 --- A table that is thrown when `--help` stands among the options; it prints `text` and ends well.
 local Help = {__name = "moonsand.Help"}
 
---- The argparse parser of a verb. Its mistakes are faults of kind "usage".
----@param name string
----@param verb table   the module of the verb
----@return table parser
-function M.parser(name, verb)
+local function new_parser(name, verb, words)
   local argparse = require "argparse"
   local parser = argparse("moonsand " .. name):add_help(false)
   parser.error = function(_, text)
@@ -44,8 +43,34 @@ function M.parser(name, verb)
   parser:flag("-h --help"):description("Show this help and leave."):action(function()
     error(setmetatable({text = parser:get_help() .. "\n"}, Help), 0)
   end)
-  verb.define(parser)
+  verb.define(words and lean.parser(parser, words) or parser)
   return parser
+end
+
+--- The argparse parser of a verb. Its mistakes are faults of kind "usage".
+---@param name string
+---@param verb table   the module of the verb
+---@return table parser
+function M.parser(name, verb)
+  return new_parser(name, verb)
+end
+
+--- The same with only those options that stand among the words.
+---@param name string
+---@param verb table
+---@param words string[]
+---@return table parser
+function M.lean_parser(name, verb, words)
+  return new_parser(name, verb, words)
+end
+
+--- Mistakes and `--help` are for the parser that knows all options.
+local function parsed(name, verb, words)
+  if verb.lean then
+    local ok, args = pcall(function() return new_parser(name, verb, words):parse(words) end)
+    if ok then return args end
+  end
+  return M.parser(name, verb):parse(words)
 end
 
 --- Split the words at the first `--`.
@@ -91,7 +116,7 @@ end
 function M.parse(name, verb, words)
   local rest
   if verb.rest then words, rest = split(words) end
-  local ok, args = pcall(function() return M.parser(name, verb):parse(words) end)
+  local ok, args = pcall(parsed, name, verb, words)
   if not ok and verb.rest and not rest and fault.is(args) then check_rest(name, verb, words) end
   if not ok then error(args, 0) end
   args.rest = rest
@@ -100,7 +125,9 @@ end
 
 local function run_verb(name, words, ui)
   local verb = require("moonsand.cli." .. name)
-  return verb.run(M.parse(name, verb, words), ui)
+  local code = verb.run(M.parse(name, verb, words), ui)
+  ui.nothing_open = verb.closes_all
+  return code
 end
 
 --- Run a Lua file as a script of its own: `arg` and `...` as the lua command sets them.
@@ -176,7 +203,9 @@ end
 ---@param words string[]   the command line
 ---@param home table       where the parts are: {lua=, lib=, recipes=, python=} (bin/moonsand)
 function M.main(words, home)
-  os.exit(M.call(words, interface.new {home = home}), true)
+  local ui = interface.new {home = home}
+  local code = M.call(words, ui)
+  os.exit(code, not ui.nothing_open)
 end
 
 return M

@@ -7,7 +7,8 @@ local result = require "moonsand.sandbox.result"
 local sandbox = require "moonsand.sandbox"
 local wording = require "moonsand.cli.wording"
 
-local M = {rest = true, hint = "moonsand run [OPTION]... -- CMD [ARG]...   (moonsand help run)"}
+local M = {rest = true, lean = true, closes_all = true,
+  hint = "moonsand run [OPTION]... -- CMD [ARG]...   (moonsand help run)"}
 
 ---@param parser table
 function M.define(parser)

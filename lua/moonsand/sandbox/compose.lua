@@ -1,15 +1,16 @@
 --- From options to steps. Nothing here touches the system but for reading what the host's top looks
 --- like.
+local lazy = require "moonsand.lazy"
 local capabilities = require "moonsand.sandbox.capabilities"
 local defaults = require "moonsand.sandbox.defaults"
-local hooks = require "moonsand.sandbox.hooks"
+local hooks = lazy "moonsand.sandbox.hooks"
 local ids = require "moonsand.sandbox.ids"
 local kernel = require "moonsand.sandbox.kernel"
 local limits = require "moonsand.sandbox.limits"
 local namespaces = require "moonsand.sandbox.namespaces"
 local network = require "moonsand.sandbox.network"
 local overlay = require "moonsand.sandbox.overlay"
-local owner = require "moonsand.sandbox.owner"
+local owner = lazy "moonsand.sandbox.owner"
 local plan = require "moonsand.sandbox.plan"
 local redirect = require "moonsand.sandbox.redirect"
 

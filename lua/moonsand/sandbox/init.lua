@@ -1,11 +1,12 @@
 --- Sandboxes: a table of options becomes a plan, the plan a run, the run a result. Complete without
 --- the other storeys.
-local builder = require "moonsand.sandbox.builder"
+local lazy = require "moonsand.lazy"
+local builder = lazy "moonsand.sandbox.builder"
 local compose = require "moonsand.sandbox.compose"
-local fork = require "moonsand.sandbox.fork"
+local fork = lazy "moonsand.sandbox.fork"
 local launch = require "moonsand.sandbox.launch"
 local options = require "moonsand.sandbox.options"
-local prepared = require "moonsand.sandbox.prepared"
+local prepared = lazy "moonsand.sandbox.prepared"
 local scope = require "moonsand.scope"
 
 local M = {}

@@ -1,8 +1,9 @@
 --- The `limits` of a sandbox (moonsand.sandbox.limit) put into force: what holds them, and which
 --- were hit.
+local lazy = require "moonsand.lazy"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
-local groups = require "moonsand.sandbox.groups"
+local groups = lazy "moonsand.sandbox.groups"
 local order = require "moonsand.order"
 local vocabulary = require "moonsand.sandbox.limit"
 

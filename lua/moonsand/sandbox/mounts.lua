@@ -1,9 +1,10 @@
 --- The lists of mounts in the option table: what an entry may hold, and where it may be put.
+local lazy = require "moonsand.lazy"
 local check = require "moonsand.sandbox.check"
 local core = require "moonsand.core"
 local order = require "moonsand.order"
 local overlay = require "moonsand.sandbox.overlay"
-local owner = require "moonsand.sandbox.owner"
+local owner = lazy "moonsand.sandbox.owner"
 
 local M = {}
 

@@ -1,12 +1,13 @@
 --- The option table of `sandbox.new`: which keys there are, and what each may hold.
+local lazy = require "moonsand.lazy"
 local capabilities = require "moonsand.sandbox.capabilities"
 local check = require "moonsand.sandbox.check"
 local filter = require "moonsand.sandbox.filter"
-local hooks = require "moonsand.sandbox.hooks"
+local hooks = lazy "moonsand.sandbox.hooks"
 local ids = require "moonsand.sandbox.ids"
-local isolation = require "moonsand.sandbox.isolation"
+local isolation = lazy "moonsand.sandbox.isolation"
 local kernel = require "moonsand.sandbox.kernel"
-local landlock = require "moonsand.sandbox.landlock"
+local landlock = lazy "moonsand.sandbox.landlock"
 local limit = require "moonsand.sandbox.limit"
 local mounts = require "moonsand.sandbox.mounts"
 local namespaces = require "moonsand.sandbox.namespaces"
@@ -128,7 +129,7 @@ function M.check(given)
   ids.check(given)
   capabilities.check(given)
   namespaces.check(given)
-  isolation.check(given)
+  if given.isolation ~= nil then isolation.check(given) end
   local options = {}
   for key, value in pairs(given) do options[key] = value end
   redirect.check(options)

@@ -1,6 +1,7 @@
 --- A plan: the ordered list of kernel steps that makes one sandbox. Plain data that prints itself.
+local lazy = require "moonsand.lazy"
 local core = require "moonsand.core"
-local hooks = require "moonsand.sandbox.hooks"
+local hooks = lazy "moonsand.sandbox.hooks"
 local idmap = require "moonsand.sandbox.idmap"
 local names = require "moonsand.sandbox.names"
 local order = require "moonsand.order"

@@ -1,8 +1,9 @@
 --- One record of how a run ended.
+local lazy = require "moonsand.lazy"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
-local gates = require "moonsand.sandbox.gates"
-local hint = require "moonsand.sandbox.hint"
+local gates = lazy "moonsand.sandbox.gates"
+local hint = lazy "moonsand.sandbox.hint"
 local names = require "moonsand.sandbox.names"
 local vocabulary = require "moonsand.sandbox.limit"
 

@@ -1,10 +1,11 @@
 --- A sandbox that runs: reads its output, watches the clock, and makes the result when it ends.
+local lazy = require "moonsand.lazy"
 local core = require "moonsand.core"
 local defaults = require "moonsand.sandbox.defaults"
 local limits = require "moonsand.sandbox.limits"
 local loop = require "moonsand.loop"
 local result = require "moonsand.sandbox.result"
-local terminal = require "moonsand.sandbox.terminal"
+local terminal = lazy "moonsand.sandbox.terminal"
 
 local M = {}
 
