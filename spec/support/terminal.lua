@@ -63,7 +63,12 @@ function Terminal:wait(seconds)
       if i == 2 then self.shown = self.shown .. (self.master:read() or "") end
     end
     local ended = self.process:wait()
-    if ended then return ended end
+    if ended then
+      while #core.poll({{fd = self.master}}, 0.1) > 0 do
+        self.shown = self.shown .. assert(self.master:read())
+      end
+      return ended
+    end
   until core.clock() > deadline
   error("it does not end; it has shown: " .. self.shown)
 end
