@@ -32,11 +32,22 @@ class ExpansionError(Exception):
         return self.msg
 
 
-def forget():
-    """Something was written: what was read may differ now."""
+_flagged = set()  # stores that remember raw flags
+
+
+def forget_values():
+    """Something was written: what was expanded may differ now."""
     for each in _remembered:
         each.clear()
     _remembered.clear()
+
+
+def forget():
+    """Anything may have been written."""
+    forget_values()
+    for each in _flagged:
+        each._flags.clear()
+    _flagged.clear()
 
 
 def begin():
@@ -77,6 +88,7 @@ class DataSmart:
         self._number = struct.pack("<I", number)
         self._values = {}
         self._others = {}
+        self._flags = {}
         self._own = own
 
     def __del__(self):
@@ -93,7 +105,7 @@ class DataSmart:
         value = channel.ask(b"g" + kind + self._number + struct.pack("<I", len(data)) + data + flag)
         _missed.append(kind + data + (b"\0" + flag if flag else b""))
         if type(value) is not list:
-            if not memory:
+            if not memory and memory is not self._flags:
                 _remembered.append(memory)
             memory[key] = value
         return value
@@ -119,11 +131,19 @@ class DataSmart:
                    retparser=False):
         if flag == "_content":
             return self.getVar(var, expand, noweakdefault)
-        kind = b"e" if expand else b"u"
-        key = kind, var, flag
+        if not expand:
+            return self._raw_flag(var, flag)
+        key = b"e", var, flag
         if key in self._others:
             return self._others[key]
-        return self._get(self._others, key, kind, var, flag.encode("utf-8", "surrogateescape"))
+        return self._get(self._others, key, b"e", var, flag.encode("utf-8", "surrogateescape"))
+
+    def _raw_flag(self, var, flag):
+        key = var, flag
+        if key in self._flags:
+            return self._flags[key]
+        _flagged.add(self)
+        return self._get(self._flags, key, b"u", var, flag.encode("utf-8", "surrogateescape"))
 
     def getVarFlags(self, var, expand=False, internalflags=False):
         flags = self._ask("flags", var)
@@ -172,13 +192,26 @@ class DataSmart:
     # Writing
 
     def _write(self, verb, name, value=None, more=None):
-        forget()
+        forget_values()
         frame = sys._getframe(2)
         channel.post(b"w" + verb + self._number + channel.text(name) + channel.encode(value) +
                      channel.encode(more) + channel.text(frame.f_code.co_filename) +
                      _place.pack(frame.f_lineno))
 
+    def _forget_flags(self, only=None):
+        """Flags may have gone: of one variable and its variants, or of all; of other stores, too."""
+        for store in list(_flagged):
+            if store is self and only is not None:
+                variant = only + ":"
+                for key in [key for key in self._flags
+                            if key[0] == only or key[0].startswith(variant)]:
+                    del self._flags[key]
+            else:
+                store._flags.clear()
+                _flagged.discard(store)
+
     def setVar(self, var, value, parsing=False, **loginfo):
+        self._forget_flags(var)
         self._write(b"p" if parsing else b"s", var, value)
 
     def appendVar(self, var, value, **loginfo):
@@ -188,32 +221,39 @@ class DataSmart:
         self._write(b"q", var, value)
 
     def delVar(self, var, **loginfo):
+        self._forget_flags()
         self._write(b"d", var)
 
     def renameVar(self, key, newkey, **loginfo):
+        self._forget_flags()
         self._write(b"r", key, newkey)
 
     def setVarFlag(self, var, flag, value, **loginfo):
+        self._forget_flags(var)
         self._write(b"f", var, value, flag)
 
     def delVarFlag(self, var, flag, **loginfo):
+        self._forget_flags(var)
         self._write(b"g", var, None, flag)
 
     def appendVarFlag(self, var, flag, value, **loginfo):
-        old = self.getVarFlag(var, flag, False) or ""
-        self._write(b"f", var, old + value, flag)
+        self._forget_flags(var)
+        self._write(b"h", var, value, flag)
 
     def prependVarFlag(self, var, flag, value, **loginfo):
-        old = self.getVarFlag(var, flag, False) or ""
-        self._write(b"f", var, value + old, flag)
+        self._forget_flags(var)
+        self._write(b"i", var, value, flag)
 
     def setVarFlags(self, var, flags, **loginfo):
+        self._forget_flags(var)
         for flag, value in flags.items():
             if not flag.startswith("_"):
                 self._write(b"f", var, value, flag)
 
     def delVarFlags(self, var, **loginfo):
-        for flag in self._ask("flags", var):
+        names = self._ask("flags", var)
+        self._forget_flags(var)
+        for flag in names:
             self._write(b"g", var, None, flag)
 
     def setVarFilter(self, var, filter):

@@ -172,14 +172,16 @@ _messages = {ord("D"): define, ord("K"): undefine, ord("A"): library}
 def known_values(store, frame, at):
     """Values that came with the request: what it will probably ask for."""
     count, at = channel.number_of(frame, at)
-    values, others = store._values, store._others
+    values, others, flags = store._values, store._others, store._flags
     for _ in range(count):
         kind = frame[at:at + 1]
         name, at = channel.text_of(frame, at + 1)
-        if kind in b"eu":
+        if kind == b"u":
             flag, at = channel.text_of(frame, at)
-            value, at = channel.decode(frame, at)
-            others[kind, name, flag] = value
+            flags[name, flag], at = channel.decode(frame, at)
+        elif kind == b"e":
+            flag, at = channel.text_of(frame, at)
+            others[kind, name, flag], at = channel.decode(frame, at)
         else:
             value, at = channel.decode(frame, at)
             if kind == b"v":
@@ -188,6 +190,7 @@ def known_values(store, frame, at):
                 others[kind, name] = value
     if count:
         bb.data_smart._remembered.extend((values, others))
+        bb.data_smart._flagged.add(store)
     return at
 
 

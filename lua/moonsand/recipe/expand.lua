@@ -40,20 +40,21 @@ local function closing(text, from)
   local dead = {}
   local function after(at, some)
     while true do
-      if dead[at] then return nil end
-      local c = byte(text, at)
-      if c == nil or c == 10 then return nil end
-      if c == 125 and some then return at end
+      local place = find(text, "[{}\n]", at)
+      local c = place and byte(text, place)
+      if c == nil or c == 10 or dead[place] then return nil end
+      some = some or place > at
+      if c == 125 and some then return place end
       if c == 123 then
-        local close = find(text, "[}\n]", at + 1)
+        local close = find(text, "[}\n]", place + 1)
         while close and byte(text, close) == 125 do
           local found = after(close + 1, true)
           if found then return found end
           close = find(text, "[}\n]", close + 1)
         end
-        dead[at] = true
+        dead[place] = true
       end
-      at, some = at + 1, true
+      at, some = place + 1, true
     end
   end
   return after(from, false)

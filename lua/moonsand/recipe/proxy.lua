@@ -1,5 +1,6 @@
 --- What Python's `d` may ask of a store.
 local data = require "moonsand.recipe.data"
+local fault = require "moonsand.fault"
 local task = require "moonsand.recipe.task"
 local wire = require "moonsand.recipe.wire"
 
@@ -45,6 +46,22 @@ end
 function writers.f(d, name, value, flag)
   if value == nil then value = false end
   d:set_flag(name, flag, value)
+end
+
+-- The text of a flag that is added to.
+local function flag_text(d, name, flag)
+  local value = d:raw_flag(name, flag) or ""
+  if type(value) == "string" then return value end
+  fault.throw("recipe", ("%s[%s] is no text, so nothing can be added to it"):format(name, flag), {
+    where = d:flag_place(name, flag), reason = "python"})
+end
+
+function writers.h(d, name, value, flag)
+  d:set_flag(name, flag, flag_text(d, name, flag) .. value)
+end
+
+function writers.i(d, name, value, flag)
+  d:set_flag(name, flag, value .. flag_text(d, name, flag))
 end
 
 local function write(d, verb, name, value, more, file, line)
