@@ -1,5 +1,6 @@
 local core = require "moonsand.core"
 local host = require "spec.support.host"
+local probe = require "spec.support.probe"
 local sandbox = require "moonsand.sandbox"
 
 -- n directories; each has a file of its own and one that all have
@@ -134,9 +135,12 @@ describe("an overlay", function()
   it("answers EXDEV to who renames a directory of a lower", function()
     local dir <close> = host.scratch()
     dir:file("l/1/d/old", "x")
-    local r = run({lower = {dir.path .. "/l/1"}},
-      "python3 -c 'import os; os.rename(\"/o/d\", \"/o/e\")'")
-    assert.matches("Invalid cross%-device link", r.stderr)
+    local programs <close> = probe.new {rename = [[
+      int main(void) { return rename("/o/d", "/o/e") == 0 ? 0 : errno; }]]}
+    local EXDEV = 18
+    local r = programs:run {command = {"/probe/rename"},
+      overlays = {{target = "/o", lower = {dir.path .. "/l/1"}}}}
+    assert.are.equal(EXDEV, r.exit_code, r.message)
   end)
 
   it("leaves every byte and every time of its lowers as it was", function()

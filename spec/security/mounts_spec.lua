@@ -1,5 +1,6 @@
 local core = require "moonsand.core"
 local host = require "spec.support.host"
+local probe = require "spec.support.probe"
 local sandbox = require "moonsand.sandbox"
 
 local function run(options)
@@ -412,9 +413,17 @@ describe("/dev", function()
   end)
 
   it("has terminals of its own where they are asked for", function()
-    local script = "python3 -c 'import os, pty; m, s = pty.openpty(); print(os.ttyname(s))'"
+    local programs <close> = probe.new {terminal = [[
+      int main(void) {
+        int master = posix_openpt(O_RDWR);
+        if (grantpt(master) || unlockpt(master)) return 1;
+        puts(ptsname(master));
+        return open(ptsname(master), O_RDWR) < 0;
+      }]]}
     for _, ids in ipairs {"self", "root"} do
-      assert.are.equal("/dev/pts/0\n", out {devpts = true, ids = ids, script = script})
+      local r = programs:run {devpts = true, ids = ids, command = {"/probe/terminal"}}
+      assert.are.equal("/dev/pts/0\n", r.stdout)
+      assert.is_true(r.ok, r.message)
     end
     assert.are.equal(true, steps({script = "true", pty = true}, "dev")[1].terminals)
     assert.is_nil(steps({script = "true", pty = true, devpts = false}, "dev")[1].terminals)
@@ -758,19 +767,35 @@ end)
 describe("a socket of the caller's", function()
   it("is bound like a file, and answers", function()
     local dir <close> = host.scratch()
-    local server <close> = host.start({"python3", "-c", ([[
-import os, socket
-os.chdir(%q)
-s = socket.socket(socket.AF_UNIX)
-s.bind("new")
-s.listen()
-os.rename("new", "socket")
-s.accept()[0].send(b"hello")]]):format(dir.path)})
+    local head = [[
+      #include <sys/un.h>
+      static int named(const char *path, struct sockaddr_un *to) {
+        to->sun_family = AF_UNIX;
+        strcpy(to->sun_path, path);
+        return socket(AF_UNIX, SOCK_STREAM, 0);
+      }
+    ]]
+    local programs <close> = probe.new {
+      server = head .. [[int main(int n, char **words) {
+        struct sockaddr_un to = {0};
+        int s = named("new", &to);
+        if (chdir(words[1]) || bind(s, (void *)&to, sizeof to) || listen(s, 1)) return 1;
+        if (rename("new", "socket")) return 1;
+        return write(accept(s, NULL, NULL), "hello", 5) != 5;
+      }]],
+      client = head .. [[int main(void) {
+        struct sockaddr_un to = {0};
+        char text[8] = {0};
+        int s = named("/s", &to);
+        if (connect(s, (void *)&to, sizeof to) || read(s, text, 7) != 5) return 1;
+        return puts(text) < 0;
+      }]],
+    }
+    local server <close> = host.start {programs.dir.path .. "/server", dir.path}
     assert(host.eventually(function() return core.stat(dir.path .. "/socket") end))
-    local r = run {binds = {{source = dir.path .. "/socket", target = "/s"}},
-      command = {"python3", "-c", "import socket; s = socket.socket(socket.AF_UNIX); " ..
-        "s.connect('/s'); print(s.recv(9).decode())"}}
-    assert.are.equal("hello\n", r.stdout, r.stderr)
+    local r = programs:run {binds = {{source = dir.path .. "/socket", target = "/s"}},
+      command = {"/probe/client"}}
+    assert.are.equal("hello\n", r.stdout, r.message or r.stderr)
     assert(server)
   end)
 end)
