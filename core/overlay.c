@@ -7,11 +7,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "step.h"
@@ -169,6 +171,30 @@ static int legacy_options(Run *r, const Step *s, char *options)
   return 0;
 }
 
+/* What mount(2) has put on the target, as the new root or as a place. "/.." goes through all that lies
+   on "/", which "/" does not. */
+static int take_mounted(Run *r, const Step *s)
+{
+  bool is_root = s->target[1] == '\0';
+  int place = is_root ? open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC)
+                      : target_open(r, s->target, O_PATH);
+  struct statfs fs;
+
+  if (place < 0 || fstatfs(place, &fs) < 0) return stop(r, "open", s->target);
+  if (fs.f_type != OVERLAYFS_SUPER_MAGIC) {
+    errno = ESTALE;
+    return stop(r, "this is not what was mounted:", s->target);
+  }
+  if (!s->overlay.upper) target_own(r, place);
+  if (is_root) {
+    if (r->root >= 0) close(r->root);
+    r->root = place;
+  } else {
+    close(place);
+  }
+  return 0;
+}
+
 /* mount(2) cuts its options at a page without a word; 3:4:5 keeps 500 layers below that. */
 static int legacy_mount(Run *r, const Step *s)
 {
@@ -185,16 +211,7 @@ static int legacy_mount(Run *r, const Step *s)
   if (mount("overlay", place_name, "overlay", flags, options) < 0)
     return stop(r, "mount", s->target);
   close(place);
-  if (!s->overlay.upper && r->own) {
-    place = target_open(r, s->target, O_PATH);
-    if (place < 0) return stop(r, "open", s->target);
-    target_own(r, place);
-    close(place);
-  }
-  if (s->target[1] == '\0') {
-    errno = EOPNOTSUPP;
-    return stop(r, "an overlay on / needs Linux 6.7", s->target);
-  }
+  if (take_mounted(r, s) < 0) return -1;
   return chdir("/") < 0 ? stop(r, "chdir", "/") : 0;
 }
 

@@ -251,6 +251,30 @@ describe("an overlay", function()
     assert.matches("overlay .*/o: too many lower directories, limit is 500", message)
   end)
 
+  it("can be the whole root over mount(2), too, and leaves no way back", function()
+    local dir <close> = host.scratch()
+    dir:file("l/1/hello", "root")
+    for _, upper in ipairs {false, dir:dir "u"} do
+      local plan = sandbox.new({root = "empty",
+        script = "cat /hello; echo x >/new; cd /usr/../..; ls; ls /usr/..; ls /..",
+        overlays = {{target = "/", lower = {dir.path .. "/l/1"}, upper = upper or nil,
+          work = upper and dir:dir "w" or nil}}, binds = {{source = "/usr"}}, symlinks = {
+          {target = "/bin", text = "usr/bin"}, {target = "/lib", text = "usr/lib"},
+          {target = "/lib64", text = "usr/lib64"}}}):plan()
+      for _, step in ipairs(plan) do
+        if step[1] == "overlay" then step.legacy = true end
+      end
+      local reader <close>, writer = core.pipe()
+      plan[#plan - 1].map = {[1] = writer, [2] = 2}
+      local process <close> = assert(core.spawn(plan))
+      writer:close()
+      local names = "bin\ndev\nhello\nlib\nlib64\nnew\nproc\ntmp\nusr\n"
+      assert.are.equal("root" .. names:rep(3), host.drain(reader))
+      assert(process)
+    end
+    assert.are.equal("x\n", dir:read "u/new")
+  end)
+
   it("can be the whole root", function()
     if host.kernel_before(6, 7) then return pending "an overlay on / needs Linux 6.7" end
     local dir <close> = host.scratch()
