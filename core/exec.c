@@ -226,33 +226,45 @@ static const char *join_path(char *out, size_t room, const char *list, const cha
   return *list ? list + 1 : NULL;
 }
 
-/* Did exec say of a file that is there that it is not? Then the search ends, as a shell's does. */
-static int try_to_execute(Run *r, const Step *s, const char *path)
-{
-  execve(path, (char *const *)(uintptr_t)s->exec.argv, (char *const *)(uintptr_t)s->exec.env);
-  return errno == ENOENT && tell_interpreter(r, path) ? -1 : 0;
-}
-
 /* As execvp(3), with the sandbox's own path list: EACCES is remembered while the search goes on. */
-static void search_and_execute(Run *r, const Step *s)
+static void search_and_execute(const Step *s)
 {
-  const char *name = s->exec.argv[0], *list = s->exec.path;
+  char *const *argv = (char *const *)(uintptr_t)s->exec.argv;
+  char *const *env = (char *const *)(uintptr_t)s->exec.env;
+  const char *list = s->exec.path;
   bool denied = false;
   char path[4096];
 
-  if (strchr(name, '/')) {
-    try_to_execute(r, s, name);
+  if (strchr(argv[0], '/')) {
+    execve(argv[0], argv, env);
     return;
   }
   while (list) {
-    list = join_path(path, sizeof path, list, name);
-    if (try_to_execute(r, s, path) < 0) return;
+    list = join_path(path, sizeof path, list, argv[0]);
+    execve(path, argv, env);
     if (errno == EACCES)
       denied = true;
     else if (errno != ENOENT && errno != ENOTDIR)
       return;
   }
   errno = denied ? EACCES : ENOENT;
+}
+
+/* Did exec say of a file that is there that it is not? Asked by pid 1 where there is one: to the
+   program the filter may refuse the calls that it takes, or kill it for them. */
+static int explain(Run *r, const Step *s)
+{
+  const char *name = s->exec.argv[0], *list = s->exec.path;
+  char path[4096];
+
+  if (r->report->err != ENOENT || strcmp(r->report->call, "exec") != 0) return -1;
+  if (strchr(name, '/')) {
+    tell_interpreter(r, name);
+    return -1;
+  }
+  do list = join_path(path, sizeof path, list, name);
+  while (!tell_interpreter(r, path) && list);
+  return -1;
 }
 
 /* From here on nothing is open but what the map names: on the way to the program a link such as
@@ -291,7 +303,7 @@ int exec_program(Run *r, const Step *s)
   if (apply_late(r, r->rlimits, apply_rlimits) < 0) return -1;
   if (apply_late(r, r->capabilities, apply_capabilities) < 0) return -1;
   if (apply_filters(r) < 0) return -1;
-  search_and_execute(r, s);
+  search_and_execute(s);
   return stop(r, "exec", s->exec.argv[0]);
 }
 
@@ -357,14 +369,17 @@ int run_exec(Run *r, const Step *s)
   Program program = {r, s};
   long pid;
 
-  if (!s->exec.init) return exec_program(r, s);
+  if (!s->exec.init) {
+    exec_program(r, s);
+    return explain(r, s);
+  }
   if (hide_memory(r) < 0) return -1;
   pid = clone3_call(&args, program_main, &program);
   if (pid < 0) {
     errno = (int)-pid;
     return stop(r, "clone3", NULL);
   }
-  if (r->report->err != 0) return -1;
+  if (r->report->err != 0) return explain(r, s);
   return become_init(r, (int)pid);
 }
 

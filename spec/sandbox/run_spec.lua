@@ -97,6 +97,13 @@ describe("a sandbox", function()
     assert.are.equal(7, run({command = {"/x/fine"}, binds = binds}).exit_code)
   end)
 
+  it("says the same where a filter kills for all that a program needs not to execute", function()
+    local allowed = {"execve", "close_range", "close", "exit", "exit_group"}
+    local r = run {command = {"nosuch-program"}, seccomp = {default = "kill", allow = allowed}}
+    assert.are.equal("exec nosuch-program: No such file or directory", r.message)
+    assert.are.equal(127, r:code())
+  end)
+
   it("says that the dynamic loader of a program is not there", function()
     local r = run {command = {"/bin/true"}, root = "empty",
       binds = {{source = "/bin/true", target = "/bin/true"}}}
