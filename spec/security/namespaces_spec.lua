@@ -1,5 +1,6 @@
 local core = require "moonsand.core"
 local host = require "spec.support.host"
+local probe = require "spec.support.probe"
 local sandbox = require "moonsand.sandbox"
 
 local function run(options) return sandbox.new(options):run() end
@@ -159,11 +160,23 @@ describe("processes that are shared", function()
 end)
 
 describe("a clock", function()
-  local READ = {"perl", "-MTime::HiRes=clock_gettime", "-e",
-    "printf '%d %d', clock_gettime(1), clock_gettime(7)"} -- CLOCK_MONOTONIC, CLOCK_BOOTTIME
+  local probes
+  setup(function()
+    probes = probe.new {clocks = [[
+      #include <time.h>
+      int main(void)
+      {
+        struct timespec monotonic, boottime;
+        clock_gettime(CLOCK_MONOTONIC, &monotonic);
+        clock_gettime(CLOCK_BOOTTIME, &boottime);
+        printf("%ld %ld", (long)monotonic.tv_sec, (long)boottime.tv_sec);
+      }]]}
+  end)
+  teardown(function() probes:close() end)
 
   local function clocks(time)
-    local monotonic, boottime = out({command = READ, time = time}):match("^(%d+) (%d+)$")
+    local r = probes:run {command = {"/probe/clocks"}, time = time}
+    local monotonic, boottime = r.stdout:match("^(%d+) (%d+)$")
     return tonumber(monotonic), tonumber(boottime)
   end
 

@@ -2,6 +2,7 @@
 --- privileges outside of the sandbox's namespaces, that ends with it.
 local core = require "moonsand.core"
 local defaults = require "moonsand.sandbox.defaults"
+local leftovers = require "moonsand.sandbox.leftovers"
 local loop = require "moonsand.loop"
 local network = require "moonsand.sandbox.network"
 local result = require "moonsand.sandbox.result"
@@ -85,7 +86,7 @@ end
 ---@return moonsand.sandbox.Link? link
 ---@return moonsand.sandbox.Result? failure
 function M.connect(holder, path)
-  local place, problem = core.mkdtemp("/tmp/moonsand-net.")
+  local place, problem = core.mkdtemp(leftovers.scratch())
   if not place then return nil, failed(problem) end
   local self = setmetatable({place = place, log = assert(core.open(place .. "/log", "w"))}, Link)
   local null <close> = assert(core.open("/dev/null", "r"))
