@@ -17,24 +17,13 @@
 
 enum { TRIES = 8, PATH_SIZE = 4096 };
 
-/* The number of the handle on the top of the stack, or the number itself; -1: neither. */
-static int source_number(Check *c, const char *field)
-{
-  Fd *h = luaL_testudata(c->L, -1, FD_TYPE);
-
-  if (h && h->fd < 0) misuse(c, "field '%s' holds a closed handle", field);
-  if (h || luaL_testudata(c->L, -1, LUA_FILEHANDLE) || lua_isinteger(c->L, -1))
-    return fd_check(c->L, lua_gettop(c->L));
-  return -1;
-}
-
 int check_handle(Check *c, const char *field)
 {
   int number;
 
   lua_pushstring(c->L, field);
   lua_rawget(c->L, c->table);
-  number = source_number(c, field);
+  number = check_descriptor(c, field, lua_gettop(c->L));
   lua_pop(c->L, 1);
   return number;
 }

@@ -10,20 +10,12 @@
 #include "step.h"
 
 /* The handle or number on the top of the stack. */
-static int check_descriptor(Check *c, const char *field)
+static int group_file(Check *c, const char *field)
 {
-  Fd *h = luaL_testudata(c->L, -1, FD_TYPE);
-  lua_Integer fd;
-  int is_integer;
+  int fd = check_descriptor(c, field, lua_gettop(c->L));
 
-  if (h) {
-    if (h->fd < 0) misuse(c, "field '%s' holds a closed handle", field);
-    return h->fd;
-  }
-  fd = lua_tointegerx(c->L, -1, &is_integer);
-  if (!is_integer || fd < 0 || fd > 1 << 20)
-    misuse(c, "field '%s' must hold handles or descriptor numbers", field);
-  return (int)fd;
+  if (fd < 0) misuse(c, "field '%s' must hold handles or descriptor numbers", field);
+  return fd;
 }
 
 /*
@@ -39,7 +31,7 @@ void check_cgroup(Check *c, Step *s)
 
   s->cgroup.into = -1;
   lua_pushliteral(c->L, "into");
-  if (lua_rawget(c->L, c->table) != LUA_TNIL) s->cgroup.into = check_descriptor(c, "into");
+  if (lua_rawget(c->L, c->table) != LUA_TNIL) s->cgroup.into = group_file(c, "into");
   lua_pop(c->L, 1);
   lua_pushliteral(c->L, "join");
   if (lua_rawget(c->L, c->table) != LUA_TNIL) {
@@ -50,7 +42,7 @@ void check_cgroup(Check *c, Step *s)
   join = keep_memory(c, (size_t)(n + 1) * sizeof *join);
   for (lua_Unsigned i = 0; i < n; i++) {
     lua_rawgeti(c->L, -1, (lua_Integer)i + 1);
-    join[i] = check_descriptor(c, "join");
+    join[i] = group_file(c, "join");
     lua_pop(c->L, 1);
   }
   lua_pop(c->L, 1);

@@ -113,6 +113,27 @@ const char *check_target(Check *c, const char *field)
   return path;
 }
 
+static bool is_closed(lua_State *L, int value)
+{
+  Fd *h = luaL_testudata(L, value, FD_TYPE);
+  luaL_Stream *file = luaL_testudata(L, value, LUA_FILEHANDLE);
+
+  return (h && h->fd < 0) || (file && !file->closef);
+}
+
+/* The number of a handle, of a file of Lua's own library, or the number itself; -1: it is none. */
+int check_descriptor(Check *c, const char *field, int value)
+{
+  lua_State *L = c->L;
+
+  if (is_closed(L, value)) misuse(c, "field '%s' holds a closed handle", field);
+  if (luaL_testudata(L, value, FD_TYPE) || luaL_testudata(L, value, LUA_FILEHANDLE))
+    return fd_check(L, value);
+  if (!lua_isinteger(L, value)) return -1;
+  return lua_tointeger(L, value) >= 0 && lua_tointeger(L, value) < DESCRIPTOR_LIMIT
+    ? (int)lua_tointeger(L, value) : -1;
+}
+
 bool check_flag(Check *c, const char *field, bool otherwise)
 {
   bool value = otherwise;

@@ -13,19 +13,13 @@
 #include "clone.h"
 #include "spawn.h"
 
-enum { FD_LIMIT = 1 << 20 };
-
 static int map_number(Check *c, int value)
 {
-  lua_Integer fd;
-  int is_integer;
+  int fd = check_descriptor(c, "map", value);
 
-  if (luaL_testudata(c->L, value, FD_TYPE) || luaL_testudata(c->L, value, LUA_FILEHANDLE))
-    return fd_check(c->L, value);
-  fd = lua_tointegerx(c->L, value, &is_integer);
-  if (!is_integer || fd < 0 || fd >= FD_LIMIT)
-    misuse(c, "field 'map' must hold handles, or numbers from 0 to %d", FD_LIMIT - 1);
-  return (int)fd;
+  if (fd < 0)
+    misuse(c, "field 'map' must hold handles, or numbers from 0 to %d", DESCRIPTOR_LIMIT - 1);
+  return fd;
 }
 
 static size_t count_pairs(lua_State *L, int table)

@@ -169,6 +169,8 @@ const char *check_string(Check *c, const char *field);
 const char *check_string_or(Check *c, const char *field, const char *otherwise);
 const char *check_target(Check *c, const char *field);
 void check_target_path(Check *c, const char *field, const char *path);
+enum { DESCRIPTOR_LIMIT = 1 << 20 };
+int check_descriptor(Check *c, const char *field, int value);
 bool check_flag(Check *c, const char *field, bool otherwise);
 lua_Integer check_integer(Check *c, const char *field, lua_Integer low, lua_Integer high,
                           lua_Integer otherwise);

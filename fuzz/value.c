@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <lualib.h>
+
 #include "spawn.h"
 #include "value.h"
 
@@ -28,6 +30,16 @@ static void push_process(lua_State *L, bool ended)
   p->pidfd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   p->namespaces = 0x10020000;
   p->ended = ended;
+}
+
+static void push_file(lua_State *L, bool closed)
+{
+  lua_getfield(L, -1, "tmpfile");
+  lua_call(L, 0, 1);
+  if (!closed) return;
+  lua_getfield(L, -1, "close");
+  lua_pushvalue(L, -2);
+  lua_call(L, 1, 0);
 }
 
 static int do_nothing(lua_State *L)
@@ -54,6 +66,12 @@ lua_State *value_state(void)
   name_value(L, "<process>");
   push_process(L, true);
   name_value(L, "<ended>");
+  luaL_requiref(L, "io", luaopen_io, 0);
+  push_file(L, false);
+  name_value(L, "<file>");
+  push_file(L, true);
+  name_value(L, "<closed-file>");
+  lua_pop(L, 1);
   lua_pushcfunction(L, do_nothing);
   name_value(L, "<function>");
   return L;

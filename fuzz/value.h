@@ -15,7 +15,7 @@ lua_State *value_state(void);
 **   {a b, c = d, [e] = f}   a table        3*x   x three times, in a list
 **   "a\0b" or a word        a string       12    a number
 **   true false nil inf nan  themselves     @     the outermost table that is open
-**   <fd> <closed> <process> <ended> <function>  a handle, a closed one, ...
+**   <fd> <closed> <file> <closed-file> <process> <ended> <function>
 ** What cannot be read is skipped; what is not closed ends with the text.
 */
 void value_push(lua_State *L, const uint8_t *text, size_t size);

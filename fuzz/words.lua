@@ -2,11 +2,12 @@
 --- they stand in the sources. `lua fuzz/words.lua >build/fuzz/words`
 local core = require "moonsand.core"
 
-local sources = {"bpf.c", "caps.c", "exec.c", "filter.c", "ids.c", "landlock.c", "mount.c", "ns.c",
-  "overlay.c", "rlimit.c", "syscalls.c"}
+local sources = {"bind.c", "bpf.c", "caps.c", "check.c", "dev.c", "exec.c", "filter.c", "ids.c",
+  "landlock.c", "mount.c", "ns.c", "overlay.c", "rlimit.c", "syscalls.c"}
 
 -- What fuzz/value.c reads, and the numbers at which something ends.
-local others = {"<fd>", "<closed>", "<process>", "<ended>", "<function>", "@", "5000*", "17*",
+local others = {"<fd>", "<closed>", "<process>", "<ended>", "<function>", "<file>",
+  "<closed-file>", "@", "5000*", "17*",
   "inf", "nan", "nil", "true", "false", '"\\0"', '"a\\0b"', "{", "}", "=", "[", "]", "/", "/..",
   "/a/", "//", "-1", "0", "0.5", "1e308", "0x7fffffff", "0x7fffffffffffffff", "4294967295",
   "0x8000000000000000", "4294967296", "cap_sys_admin", "EPERM", "openat?", "read", "clone3"}

@@ -129,6 +129,19 @@ describe("a plan", function()
     refused(plan {{"capabilities", keep = {"CAP_EVERYTHING"}}}, "unknown capability")
   end)
 
+  it("says where there is a closed handle", function()
+    local handle = assert(core.memfd "text")
+    handle:close()
+    local file = io.tmpfile()
+    file:close()
+    for _, closed in ipairs {handle, file} do
+      refused({{"fds", map = {[3] = closed}}, {"exec", argv = {"x"}, init = false}},
+        "step 1 %(fds%): field 'map' holds a closed handle")
+      refused({{"bind", source = closed, target = "/x"}, {"exec", argv = {"x"}, init = false}},
+        "step 1 %(bind%): field 'source' holds a closed handle")
+    end
+  end)
+
   it("leaves nothing open when it is refused", function()
     local before = host.count_fds()
     for _ = 1, 20 do pcall(core.spawn, plan {{"bind", source = true, target = "/x"}}) end
