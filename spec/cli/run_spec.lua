@@ -72,6 +72,13 @@ describe("moonsand run", function()
     assert.are.equal("new\n", dir:read "up/c")
   end)
 
+  it("binds what the caller has open, also after it was renamed", function()
+    local dir <close> = host.scratch()
+    dir:file("first", "text")
+    assert.are.equal("text", (shell(("exec 7<%s/first; mv %s/first %s/second; "
+      .. "$M run --ro /dev/fd/7:/x -- cat /x"):format(dir.path, dir.path, dir.path))))
+  end)
+
   it("says what it has made on the caller's disk to mount there, and that once", function()
     local dir <close> = host.scratch()
     local words = ("$M run --rw %s:/w --ro /usr:/w/a/b -- true"):format(dir.path)
