@@ -242,3 +242,21 @@ describe("moonsand run --steps", function()
     assert.are.equal("from a file\n", pipe:read "a")
   end)
 end)
+
+describe("docs/plans.md", function()
+  local host = require "spec.support.host"
+  local page = host.read "docs/plans.md"
+
+  it("shows what its example prints", function()
+    local printed = host.lua(page:match "```lua\n(.-)```")
+    assert.are.equal(page:match "```text\n(.-)```", printed)
+  end)
+
+  it("names every step that a plan has once", function()
+    for _, verb in ipairs {"namespaces", "ids", "cgroup", "pivot", "no_new_privileges",
+      "capabilities", "rlimit", "fds", "exec"} do
+      assert.matches("`" .. verb .. "`", page, 1, true)
+      refused({before = "exec", {verb}}, "a plan has it once")
+    end
+  end)
+end)
