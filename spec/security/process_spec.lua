@@ -183,6 +183,57 @@ describe("nothing of a sandbox", function()
   end)
 end)
 
+-- A program with threads and Lua inside: one thread makes a sandbox and is gone, another waits.
+local host_program = [[
+#include <lauxlib.h>
+#include <lualib.h>
+#include <pthread.h>
+#include <stdio.h>
+static void run(lua_State *L, const char *text)
+{
+  if (luaL_dostring(L, text)) fprintf(stderr, "%s\n", lua_tostring(L, -1));
+}
+static void *work(void *L)
+{
+  run(L, "core, sandbox = require 'moonsand.core', require 'moonsand.sandbox'"
+         " running = sandbox.new({script = 'read x; exit 7', stdin = 'inherit'}):start()");
+  return NULL;
+}
+int main(void)
+{
+  lua_State *L = luaL_newstate();
+  pthread_t thread;
+  luaL_openlibs(L);
+  pthread_create(&thread, NULL, work, L);
+  pthread_join(thread, NULL);
+  puts("gone"), fflush(stdout);
+  run(L, "local r = running:wait() print(r.exit_code or r.signal)");
+  return 0;
+}
+]]
+
+describe("a sandbox of a program with threads", function()
+  it("lives on when the thread that made it ends: it is the process's", function()
+    local dir <close> = host.scratch()
+    local source = dir:file("host.c", host_program)
+    local command = ("cc -w -I/usr/include/lua5.4 -o %s/host %s -llua5.4 -lpthread"):format(
+      dir.path, source)
+    assert(os.execute(command))
+    local reader <close>, writer = core.pipe()
+    local input, typist = core.pipe()
+    local process <close> = host.start({dir.path .. "/host"},
+      {[0] = input, [1] = writer, [2] = 2})
+    writer:close()
+    input:close()
+    local text = ""
+    while not text:find("gone\n", 1, true) do text = text .. assert(reader:read()) end
+    typist:write("go\n")
+    typist:close()
+    assert.are.equal("7\n", host.drain(reader))
+    assert(process)
+  end)
+end)
+
 describe("the terminal of the caller", function()
   it("is not the program's: it has a session of its own", function()
     local r = run "exec 3<>/dev/tty"
