@@ -185,9 +185,29 @@ describe("the network of the kind 'user'", function()
       local r = running:wait()
       assert.are.equal(3, r.exit_code)
       assert.are.same({}, r.not_enforced)
+      assert.is_nil(r.leftovers) -- nobody counted them
       assert.is_nil(core.stat("/proc/" .. pid))
       assert.are.equal(fds, host.count_fds())
       assert.are.equal(mounts, host.mountinfo())
+    end)
+
+    where_possible("leaves nothing when there is no program, or none that starts", function()
+      local function pids() return #host.processes("\0--gateway\00010.0.2.2\0") end
+      local before, fds = pids(), host.count_fds()
+      local r = run {network = "user", command = {"nosuch-program"}}
+      assert.are.equal("exec_failed", r.outcome)
+      assert.are.equal(127, r:code())
+      local ok, err = pcall(run, {network = "user"})
+      assert.is_false(ok)
+      assert.matches("there is no program to run", tostring(err))
+      assert.are.same({before, fds}, {pids(), host.count_fds()})
+    end)
+
+    where_possible("is bounded, stopped at its time and killed like any other", function()
+      local r = run {network = "user", script = "trap '' TERM; sleep 60 & wait; sleep 60",
+        timeout = 0.3, grace = 0.2}
+      assert.are.equal("timeout", r.outcome)
+      assert.are.equal(124, r:code())
     end)
 
     where_possible("ends with a caller that is killed", function()

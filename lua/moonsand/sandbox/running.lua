@@ -196,6 +196,7 @@ function Running:wait(watches)
   local ended
   repeat ended = self:step(watches or {}) until ended
   self:drain()
+  if self.options.joined then ended.leftovers = nil end -- only the sandbox's pid 1 knows
   if self.options.link then self.options.link:tell(self.options.not_enforced) end
   local verdict = limits.judge(self.options, ended, self.timed_out)
   local final = result.ended(ended, {
