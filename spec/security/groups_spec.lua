@@ -222,17 +222,21 @@ describe("the limit 'memory'", function()
 end)
 
 describe("a nested sandbox that mounts the groups", function()
-  local MOUNT = [[unshare -UrmC sh -c '
-    mkdir /tmp/g
-    mount -t cgroup2 none /tmp/g && find /tmp/g -name "*.max"
-    mount -t cgroup -o memory none /tmp/g &&
-      echo 999999999 | tee /tmp/g/memory.memsw.limit_in_bytes /tmp/g/memory.limit_in_bytes
-    mount -t cgroup -o pids none /tmp/g && echo max >/tmp/g/pids.max
-    true' >/tmp/said 2>&1; grep -c . /tmp/said >&2; ]]
+  --- A script that tries to lift a bound, in the hierarchy in which there is a group of ours and in
+  --- no other: there, the group that is seen is the caller's.
+  local function lifting(controller, files, text)
+    return ([[unshare -UrmC sh -c '
+      mkdir /tmp/g
+      mount -t cgroup -o %s none /tmp/g && echo %s | tee %s
+      mount -t cgroup2 none /tmp/g && ls /tmp/g
+      true' >/tmp/said 2>&1; grep -c . /tmp/said >&2; ]]):format(controller, text, files)
+  end
 
   it("cannot lift the bound for memory", function()
     local r = sandbox.new({nested = true, ids = "root", limits = {memory = "64M"},
-      script = MOUNT .. "perl -e 'my $x = \"a\" x (400 << 20); print qq(there)'"}):run()
+      script = lifting("memory",
+        "/tmp/g/memory.memsw.limit_in_bytes /tmp/g/memory.limit_in_bytes", "999999999")
+        .. "perl -e 'my $x = \"a\" x (400 << 20); print qq(there)'"}):run()
     if r.outcome == "setup_failed" then return pending(r.message) end
     assert.are_not.equal("0\n", r.stderr) -- it was tried
     assert.are.equal("", r.stdout)
@@ -241,9 +245,10 @@ describe("a nested sandbox that mounts the groups", function()
 
   it("cannot lift the bound for processes", function()
     local r = sandbox.new({nested = true, ids = "root", limits = {pids = 20},
-      script = MOUNT .. "exec perl -e 'for (1..40) { fork // exit 9 or do { sleep 5; exit } }'"})
-      :run()
+      script = lifting("pids", "/tmp/g/pids.max", "max")
+        .. "exec perl -e 'for (1..40) { fork // exit 9 or do { sleep 5; exit } }'"}):run()
     if r.outcome == "setup_failed" then return pending(r.message) end
+    assert.are_not.equal("0\n", r.stderr)
     assert.are.equal(9, r.exit_code)
     assert.are.same({"pids"}, r.limits_hit)
   end)
