@@ -127,6 +127,11 @@ describe("the key 'profile'", function()
     assert.matches("chdir +/etc\n.*exec +sh %-e %-c true\n", two:plan():describe())
   end)
 
+  it("is there in the chain, too", function()
+    local text = sandbox.builder():profile(base):profile {cwd = "/etc"}:build():plan():describe()
+    assert.matches("chdir +/etc\n.*exec +env\n", text)
+  end)
+
   it("holds for every program of the sandbox", function()
     local box = sandbox.new {profile = {env = {A = "1", B = "1"}, cwd = "/usr"}, env = {B = "2"}}
     assert.are.equal("1 2 3 /usr\n",

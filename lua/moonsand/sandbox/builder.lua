@@ -34,6 +34,7 @@ Builder.dir = append "dirs"
 Builder.symlink = append "symlinks"
 Builder.file = append "files"
 Builder.steps = append "steps"
+Builder.profile = append "profile"
 
 Builder.device = append "devices"
 Builder.mask = append "mask"
