@@ -1,18 +1,18 @@
---- What grows and what must not: the caller's memory, the number of layers, one sandbox after
---- another.
+--- What grows and what must not: the caller's memory, binds, layers, many sandboxes at once and one
+--- after another.
 ---
 ---   lua5.4 bench/scale.lua [ROUNDS]   `make bench` sets LUA_PATH and LUA_CPATH
 local core = require "moonsand.core"
+local rounds = require "bench.support.rounds"
 local sandbox = require "moonsand.sandbox"
 local scope = require "moonsand.scope"
+local server = require "bench.support.server"
 
-local rounds = math.tointeger(arg[1] or 100)
+local count = math.tointeger(arg[1] or 100)
+local in_a_row = 100 * count
+local patience = 75 -- seconds for them
+local at_once = 50
 local mebibyte = ("x"):rep(1 << 20)
-
-local function median(list)
-  table.sort(list)
-  return list[(#list + 1) // 2]
-end
 
 local function run(options)
   local began = core.clock()
@@ -22,18 +22,12 @@ local function run(options)
 end
 
 --- Median milliseconds of each way; the ways take turns.
-local function in_turns(ways, count)
-  local times = {}
-  for k in ipairs(ways) do times[k] = {} end
-  for i = -2, count do -- the first ones warm up
-    for k, options in ipairs(ways) do
-      core.poll({}, 0.002)
-      local seconds = run(options)
-      if i > 0 then times[k][i] = seconds end
-    end
-  end
-  for k, list in ipairs(times) do times[k] = median(list) * 1000 end
-  return table.unpack(times)
+local function in_turns(list, times)
+  local ways = {}
+  for k, options in ipairs(list) do ways[k] = function() return (run(options)) end end
+  local wall = rounds.take(ways, times)
+  for k, of_one in ipairs(wall) do wall[k] = rounds.median(of_one) * 1000 end
+  return wall
 end
 
 --- A number of /proc/self/status in MiB, or of /proc/meminfo.
@@ -44,36 +38,53 @@ local function memory(path, name)
   end
 end
 
---- What the child process does: be as large as asked for, then measure.
-local function measure_when_large(size)
+--- What the child process does: be as large as asked for, then measure at each order.
+local function serve_when_large(size)
   local ballast = {}
   repeat ballast[#ballast + 1] = mebibyte .. #ballast
   until memory("/proc/self/status", "VmRSS") >= size
-  local ms = in_turns({{command = {"/bin/true"}}}, rounds)
+  io.stdout:setvbuf "no"
+  repeat
+    print((run {command = {"/bin/true"}}))
+  until not io.read(1)
   assert(#ballast[1] > 0) -- it is still there
-  print(ms)
 end
 
---- A process of its own for each size: what it once had does not go back to the kernel.
-local function measure_memory()
-  print "the caller's resident memory"
-  for _, size in ipairs {10, 1024, 10, 1024} do
-    if memory("/proc/meminfo", "MemAvailable") < size + 256 then
-      print(("  %4d MiB  not measured: this host has too little memory"):format(size))
-    else
-      local child <close> = assert(io.popen(("exec %s %s %d %d"):format(arg[-1], arg[0], rounds,
-        size)))
-      print(("  %4d MiB  %7.3f ms"):format(size, (child:read("n"))))
-    end
+local function caller(place, size)
+  local child = server.open(place .. "/answers" .. size, {arg[-1], arg[0], tostring(count),
+    tostring(size)})
+  child.answers:read "n" -- it is large now
+  return child, function()
+    child.orders:write "x"
+    return child.answers:read "n"
   end
 end
 
---- The first `count` of the layers on /work; the last one's file is read.
-local function stacked(place, count)
+local function measure_memory(place)
+  local sizes, ways, children = {10, 2048}, {}, {}
+  if memory("/proc/meminfo", "MemAvailable") < 2048 + 512 then
+    print "  not measured: this host has too little memory for a caller of 2 GiB"
+    return
+  end
+  for i, size in ipairs(sizes) do children[i], ways[i] = caller(place, size) end
+  local wall = rounds.take(ways, count)
+  for _, child in ipairs(children) do
+    child.orders:close()
+    child.answers:close()
+  end
+  print "the caller's resident memory"
+  for i, size in ipairs(sizes) do
+    print(("  %4d MiB     %7.3f ms"):format(size, rounds.median(wall[i]) * 1000))
+  end
+  print(("  ratio %.2f (aim: 1.10)"):format(rounds.ratio(wall[2], wall[1])))
+end
+
+--- The first `number` of the layers on /work; the last one's file is read.
+local function stacked(place, number)
   local lower = {}
-  for i = 1, count do lower[i] = ("%s/%03d"):format(place, i) end
+  for i = 1, number do lower[i] = ("%s/%03d"):format(place, i) end
   return {
-    command = {"/bin/cat", ("/work/file%03d"):format(count)},
+    command = {"/bin/cat", ("/work/file%03d"):format(number)},
     overlays = {{target = "/work", lower = lower}},
   }
 end
@@ -85,25 +96,25 @@ local function measure_layers(place)
     local file <close> = assert(core.open(("%s/file%03d"):format(layer, i), "w"))
     assert(file:write(("layer %d\n"):format(i)))
   end
-  local counts, ways = {3, 140, 500}, {}
-  for k, count in ipairs(counts) do
-    ways[k] = stacked(place, count)
-    local _, output = run(ways[k])
-    assert(output == ("layer %d\n"):format(count), "the lowest layer is not there")
+  local numbers, list = {3, 140, 500}, {}
+  for k, number in ipairs(numbers) do
+    list[k] = stacked(place, number)
+    local _, output = run(list[k])
+    assert(output == ("layer %d\n"):format(number), "the lowest layer is not there")
   end
   print "the lowest layer's file read through an overlay"
-  local times = {in_turns(ways, rounds)}
-  for k, count in ipairs(counts) do print(("  %4d layers  %7.3f ms"):format(count, times[k])) end
+  local wall = in_turns(list, count // 2)
+  for k, number in ipairs(numbers) do print(("  %4d layers  %7.3f ms"):format(number, wall[k])) end
 end
 
-local function milliseconds(count, work)
-  local times = {}
-  for i = 1, count do
+local function milliseconds(times, work)
+  local list = {}
+  for i = 1, times do
     local began = core.clock()
     work()
-    times[i] = (core.clock() - began) * 1000
+    list[i] = (core.clock() - began) * 1000
   end
-  return median(times)
+  return rounds.median(list)
 end
 
 --- bubblewrap's words for /bin/true over the same binds.
@@ -129,12 +140,12 @@ local function measure_binds(place)
     binds[i] = {source = ("%s/bind/%d"):format(place, i), target = "/b/" .. i}
     assert(core.mkdirs(binds[i].source))
   end
-  for _, count in ipairs {250, 500, 1000, 2000} do
-    local own = table.move(binds, 1, count, 1, {})
+  for _, number in ipairs {250, 1000, 2000} do
+    local own = table.move(binds, 1, number, 1, {})
     local ms = milliseconds(5, function() run {command = {"/bin/true"}, binds = own} end)
-    local theirs = core.stat "/usr/bin/bwrap"
-      and milliseconds(math.max(1, 1000 // count), bubblewrap(own))
-    print(("  %4d binds  %8.3f ms  %7.3f us each%s"):format(count, ms, ms * 1000 / count, theirs
+    local theirs = number <= 1000 and core.stat "/usr/bin/bwrap" -- it takes the square of them
+      and milliseconds(1, bubblewrap(own))
+    print(("  %4d binds  %8.3f ms  %7.3f us each%s"):format(number, ms, ms * 1000 / number, theirs
       and ("  bubblewrap %10.3f ms, ratio %.3f"):format(theirs, ms / theirs) or ""))
   end
 end
@@ -156,33 +167,71 @@ local function footprint()
   }
 end
 
-local function measure_leaks(place)
-  local options = stacked(place, 3)
-  for _ = 1, 20 do run(options) end
-  local before = footprint()
-  for _ = 1, 1000 do run(options) end
+local function check_footprint(before, what)
   local after = footprint()
-  print "before and after 1000 sandboxes in a row"
+  print("  before and after " .. what)
   for _, row in ipairs {{"fds", "descriptors", "%d"}, {"mounts", "mounts", "%d"},
     {"resident", "resident memory, MiB", "%.1f"}, {"lua", "memory of Lua, KiB", "%.1f"}} do
-    print(("  %-22s " .. row[3] .. " -> " .. row[3]):format(row[2], before[row[1]], after[row[1]]))
+    local text = "    %-22s " .. row[3] .. " -> " .. row[3]
+    print(text:format(row[2], before[row[1]], after[row[1]]))
   end
   assert(before.fds == after.fds and before.mounts == after.mounts, "something is left behind")
+end
+
+--- Each with an overlay; the first tenth and the last one take the same time, or something grows.
+local function measure_row(place)
+  local options = stacked(place, 3)
+  for _ = 1, 20 do run(options) end
+  local before, began, list = footprint(), core.clock(), {}
+  repeat list[#list + 1] = run(options)
+  until #list == in_a_row or core.clock() - began > patience
+  local number, tenth = #list, #list // 10
+  local first = rounds.median(table.move(list, 1, tenth, 1, {})) * 1000
+  local last = rounds.median(table.move(list, number - tenth + 1, number, 1, {})) * 1000
+  list = nil
+  print(("%d in a row"):format(number))
+  print(("  first tenth  %7.3f ms"):format(first))
+  print(("  last tenth   %7.3f ms"):format(last))
+  check_footprint(before, ("%d sandboxes in a row"):format(number))
+end
+
+--- They are all there before the first may end: each waits for a line.
+local function together(options)
+  local list, began = {}, core.clock()
+  local reader, writer = assert(core.pipe())
+  options.stdin = reader
+  for i = 1, at_once do list[i] = assert(sandbox.new(options):start()) end
+  reader:close()
+  writer:close()
+  for _, running in ipairs(list) do assert(running:wait().ok) end
+  return core.clock() - began
+end
+
+local function measure_together(place)
+  local options = stacked(place, 3)
+  options.command = {"/bin/cat"}
+  together(options)
+  local before, list = footprint(), {}
+  for i = 1, 5 do list[i] = together(options) end
+  print(("%d at once"):format(at_once))
+  print(("  each         %7.3f ms"):format(rounds.median(list) * 1000 / at_once))
+  check_footprint(before, ("5 times %d at once"):format(at_once))
 end
 
 local function main()
   local undo <close> = scope.new()
   local place = assert(core.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/moonsand-bench."))
   undo:defer(function() core.remove_tree(place) end)
-  print(("scale: medians of %d rounds, uid %d"):format(rounds, core.uid()))
-  measure_memory()
-  measure_layers(place)
+  print(("scale: medians of %d rounds, uid %d"):format(count, core.uid()))
+  measure_memory(place)
   measure_binds(place)
-  measure_leaks(place)
+  measure_layers(place)
+  measure_together(place)
+  measure_row(place)
 end
 
 if arg[2] then
-  measure_when_large(tonumber(arg[2]))
+  serve_when_large(tonumber(arg[2]))
 else
   main()
 end

@@ -26,14 +26,20 @@ function M.start(place, what)
   section(what.program)
   section(what.files)
   for _, peer in ipairs(what.peers or {}) do section(peer) end
+  return setmetatable(M.open(place .. "/answers", words), Server)
+end
+
+--- A program that answers orders: {orders = file, answers = file}.
+---@param answers string   a path for the pipe
+---@param words string[]
+function M.open(answers, words)
   for i, word in ipairs(words) do words[i] = quoted(word) end
-  local answers = place .. "/answers"
   os.remove(answers)
   assert(os.execute("mkfifo " .. quoted(answers)))
   local shell_line = ("exec %s >%s"):format(table.concat(words, " "), quoted(answers))
   local orders = assert(io.popen(shell_line, "w"))
   orders:setvbuf "no"
-  return setmetatable({orders = orders, answers = assert(io.open(answers))}, Server)
+  return {orders = orders, answers = assert(io.open(answers))}
 end
 
 --- One round, whatever comes of it.
