@@ -178,20 +178,25 @@ local function check_footprint(before, what)
   assert(before.fds == after.fds and before.mounts == after.mounts, "something is left behind")
 end
 
+--- Seconds of one after the other: of the first tenth, and of the last.
+local function row_of(options)
+  local began, list = core.clock(), {}
+  repeat list[#list + 1] = run(options)
+  until #list == in_a_row or core.clock() - began > patience
+  local number, tenth = #list, #list // 10
+  return number, rounds.median(table.move(list, 1, tenth, 1, {})),
+    rounds.median(table.move(list, number - tenth + 1, number, 1, {}))
+end
+
 --- Each with an overlay; the first tenth and the last one take the same time, or something grows.
 local function measure_row(place)
   local options = stacked(place, 3)
   for _ = 1, 20 do run(options) end
-  local before, began, list = footprint(), core.clock(), {}
-  repeat list[#list + 1] = run(options)
-  until #list == in_a_row or core.clock() - began > patience
-  local number, tenth = #list, #list // 10
-  local first = rounds.median(table.move(list, 1, tenth, 1, {})) * 1000
-  local last = rounds.median(table.move(list, number - tenth + 1, number, 1, {})) * 1000
-  list = nil
+  local before = footprint()
+  local number, first, last = row_of(options)
   print(("%d in a row"):format(number))
-  print(("  first tenth  %7.3f ms"):format(first))
-  print(("  last tenth   %7.3f ms"):format(last))
+  print(("  first tenth  %7.3f ms"):format(first * 1000))
+  print(("  last tenth   %7.3f ms"):format(last * 1000))
   check_footprint(before, ("%d sandboxes in a row"):format(number))
 end
 
