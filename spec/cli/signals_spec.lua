@@ -25,13 +25,9 @@ local function start(script, options, prefix)
 end
 
 local function finish(run)
-  local text = host.drain(run.out)
-  local ended
-  repeat
-    core.poll {{fd = run.process}}
-    ended = run.process:wait()
-  until ended
-  return ended, text
+  local ended = assert(host.eventually(function() return run.process:wait() end, 60),
+    "it does not end")
+  return ended, host.drain(run.out)
 end
 
 local function mark()
@@ -70,11 +66,13 @@ describe("moonsand run", function()
 
   it("interrupts the whole job, as a keyboard does: a shell that waits is no obstacle", function()
     for _, name in ipairs {"INT", "QUIT"} do
-      local inner = mark()
-      local run <close> = start(("sh -c 'echo ready; sleep 1000; : %s'; echo after"):format(inner))
+      local time = ("1000.%d"):format(core.time_ns())
+      local run <close> = start(("sh -c 'echo ready; sleep %s; true'; echo after"):format(time))
+      -- a shell that is about to start its child may miss a signal: the child is there first
+      assert.is_true(host.eventually(function() return #host.processes("sleep\0" .. time) > 0 end))
       run.process:kill(name)
       finish(run)
-      assert.are.same({}, host.processes(inner))
+      assert.are.same({}, host.processes(time))
     end
   end)
 
@@ -101,19 +99,18 @@ describe("moonsand run", function()
   end)
 
   it("stops all that is inside when it is stopped, and lets it go on", function()
-    local name = mark()
-    local run <close> = start(("sleep 1000 & echo ready; exec sh -c 'wait; sleep 1000; : %s'")
-      :format(name))
+    local time = ("1000.%d"):format(core.time_ns())
+    local run <close> = start(("echo ready; exec sleep %s"):format(time))
     local function inside()
-      for _, pid in ipairs(host.processes(name)) do
-        if pid ~= run.process:pid() then return pid end
-      end
+      local pid = host.processes("sleep\0" .. time)[1]
+      return pid and state(pid)
     end
+    assert.is_true(host.eventually(function() return inside() == "S" end))
     run.process:kill "TSTP"
     assert.is_true(host.eventually(function() return state(run.process:pid()) == "T" end))
-    assert.is_true(host.eventually(function() return state(inside()) == "T" end))
+    assert.is_true(host.eventually(function() return inside() == "T" end))
     run.process:kill "CONT"
-    assert.is_true(host.eventually(function() return state(inside()) == "S" end))
+    assert.is_true(host.eventually(function() return inside() == "S" end))
     run.process:kill "TERM"
     assert.are.equal(143, (finish(run)).exit_code)
   end)

@@ -97,25 +97,23 @@ describe("moonsand run --pty", function()
   end)
 
   it("gives it back while it is stopped, with all that is inside, and takes it again", function()
-    local name = mark()
-    local t <close> = up(("sleep 1000 & echo ready; exec sh -c 'wait; sleep 1000; : %s'"):format(
-      name))
+    local time = ("1000.%d"):format(core.time_ns())
+    local t <close> = up(("echo ready; exec sleep %s"):format(time))
     local function state(pid)
       return (host.read(("/proc/%d/stat"):format(pid)) or ""):match("^.*%) (%a)")
     end
     local function inside()
-      for _, pid in ipairs(host.processes(name)) do
-        if pid ~= t.process:pid() then return pid end
-      end
+      local pid = host.processes("sleep\0" .. time)[1]
+      return pid and state(pid)
     end
-    assert.is_true(host.eventually(function() return state(inside()) == "S" end))
+    assert.is_true(host.eventually(function() return inside() == "S" end))
     t.process:kill "TSTP"
     assert.is_true(host.eventually(function() return state(t.process:pid()) == "T" end))
-    assert.is_true(host.eventually(function() return state(inside()) == "T" end))
+    assert.is_true(host.eventually(function() return inside() == "T" end))
     assert.is_false(t:is_raw())
     t.process:kill "CONT"
     assert.is_true(host.eventually(function() return t:is_raw() end))
-    assert.is_true(host.eventually(function() return state(inside()) == "S" end))
+    assert.is_true(host.eventually(function() return inside() == "S" end))
     t:type "\3"
     assert.are.equal(130, t:wait().exit_code)
   end)
