@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 }
 ]]
 
-describe("a program that attaches to what is around it (CVE-2016-8659, ptrace(2))", function()
+describe("a program that attaches to what is around it (CVE-2016-8659, CVE-2026-41163)", function()
   local probes
   setup(function() probes = probe.new {attach = ATTACHER} end)
   teardown(function() probes:close() end)

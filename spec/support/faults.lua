@@ -7,7 +7,7 @@ local plans = require "spec.support.plans"
 
 io.stdout:setvbuf("line")
 local log, kind = arg[1], arg[2]
-local BEGIN, ERROR, END = 0x800000, 0x900000, 0xa00000
+local BEGIN, ERROR, END, WHICH = 0x800000, 0x900000, 0xa00000, 0xb00000
 local SET_NO_NEW_PRIVS, EPERM = 38, 1
 
 -- Calls that are not made to fail, as they do not: the reason.
@@ -59,6 +59,8 @@ for _, name in ipairs(named) do
   if number then names[number] = name end
 end
 
+local function name_of(number) return names[number] or "call " .. number end
+
 local function say(...) io.write(table.concat({...}, "\t"), "\n") end
 
 local function mark(number) return select(3, core.read(number, 1)) end
@@ -75,7 +77,7 @@ local function calls(world)
   for line in io.lines(log) do
     local role, number, first = line:match("^(%d+) (%d+) (%-?%d+)$")
     role = tonumber(role)
-    local name = names[tonumber(number)] or "call " .. number
+    local name = name_of(tonumber(number))
     local marked = role == 1 and name == "prctl" and tonumber(first) == SET_NO_NEW_PRIVS
     if marked then place = world:next_mark(place) end
     count[role] = (count[role] or 0) + 1
@@ -116,13 +118,16 @@ local function surroundings(world)
 end
 
 --- One run, in which call `n` of a role fails: what the program said, or the failure; how many
---- processes were left, and whether the call was reached.
+--- processes were left, and the name of the call that failed.
 local function run(world, role, n)
   local told
   forget()
+  collectgarbage("stop") -- what it closes would move the numbers of the calls
   local ok, failure = world:start(function() mark(BEGIN | role << 16 | n) end,
     function() told = mark(END) - 1000 end)
-  return ok and world:finish(), failure, told & 1 == 1
+  local hit = name_of(mark(WHICH) - 1000)
+  collectgarbage("restart")
+  return ok and world:finish(), failure, told & 1 == 1 and hit
 end
 
 --- The first line that differs.
@@ -150,7 +155,7 @@ local function check(world, call, errno, usual)
   local before = surroundings(world)
   mark(ERROR | errno)
   local said, failure, hit = run(world, call.role, call.n)
-  if not hit then return wrong("it was not reached") end
+  if hit ~= call.name then return wrong("it was not reached, but %s was", hit) end
   say("hit", call.name)
   local verb = world:verb_of(call, failure)
   if failure then

@@ -5,6 +5,7 @@
 **   read(ERROR | errno)          what the call is to fail with
 **   read(BEGIN | role << 16 | n) from here on count; the n-th call of that role fails (n = 0: none)
 **   read(END)                    stop; fails with 1000 + 2 * processes left + (1: a call has failed)
+** read(WHICH)                   fails with 1000 + the number of the call that has failed
 ** A role is a process by its depth: 0 the program, 1 what it forks, 2 what that forks. A process
 ** counts until it executes something. With n = 0 LOG gets a line for every call that counts: role,
 ** number, first argument. close(2) is carried out and fails afterwards: Linux closes in any case.
@@ -26,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BEGIN = 0x800000, ERROR = 0x900000, END = 0xa00000, MARK = 0xf00000, TRACEES = 256 };
+enum { BEGIN = 0x800000, ERROR = 0x900000, END = 0xa00000, WHICH = 0xb00000, MARK = 0xf00000, TRACEES = 256 };
 
 typedef struct Tracee {
   pid_t pid; /* 0: free */
@@ -38,6 +39,7 @@ typedef struct Tracee {
 static Tracee tracees[TRACEES];
 static int counts[8], failing_role, failing_call, failure = ENOTRECOVERABLE;
 static bool counting, failed;
+static long which;
 static FILE *notes;
 
 static Tracee *find(pid_t pid)
@@ -103,6 +105,7 @@ static long marker(uint64_t fd)
     counting = false;
     fflush(notes);
     return -(1000 + 2 * others() + failed);
+  case WHICH: return -(1000 + which);
   default: return 1;
   }
 }
@@ -130,7 +133,7 @@ static void enter(Tracee *t, const struct __ptrace_syscall_info *info)
     if (failing_call == 0)
       fprintf(notes, "%d %d %lld\n", t->role, (int)number, (long long)info->entry.args[0]);
     if (++counts[t->role] != failing_call || t->role != failing_role) return;
-    failed = true;
+    failed = true, which = (long)number;
     t->result = -failure;
   }
   if (t->result != 1 && number != SYS_close) set_register(t->pid, true, -1);
