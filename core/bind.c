@@ -111,9 +111,9 @@ static int open_again(int fd)
 }
 
 /*
-** A detached copy with its attributes. One recursive change: a submount of the source is as read-only
-** as the source (mount_setattr(2)). Linux 6.15 copies and changes at once; whatever it says against
-** that, the two calls say more exactly.
+** A detached copy with its attributes. One recursive change: a submount of the source is as
+** read-only as the source (mount_setattr(2)). Linux 6.15 copies and changes at once; whatever it
+** says against that, the two calls say more exactly.
 */
 static int copy_tree(Run *r, const Step *s, int at, const char *path, unsigned flags)
 {

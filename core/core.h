@@ -1,6 +1,6 @@
 /*
-** moonsand.core: the kernel's verbs for Lua. Policy lives in Lua.
-** Every file of this folder registers its functions through one opener; core.c is the table of contents.
+** moonsand.core: the kernel's verbs for Lua. Policy lives in Lua. Every file of this folder
+** registers its functions through one opener; core.c is the table of contents.
 */
 #ifndef MOONSAND_CORE_H
 #define MOONSAND_CORE_H
@@ -30,7 +30,8 @@ void open_pass(lua_State *L);
 void open_capabilities(lua_State *L);
 void open_namespaces(lua_State *L);
 
-/* fail.c: the world's refusal. Returns nil, "what: why", errno; errno is saved before Lua is called. */
+/* fail.c: the world's refusal. Returns nil, "what: why", errno; errno is saved before Lua is
+   called. */
 int fail(lua_State *L, const char *what);
 int fail_as(lua_State *L, int err, const char *what);
 

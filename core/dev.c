@@ -1,4 +1,4 @@
-/* A /dev of the sandbox's own: a few nodes of the caller's, and terminals when they are asked for. */
+/* A /dev of the sandbox's own: a few nodes of the caller's, and terminals if they are wanted. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

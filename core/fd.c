@@ -294,7 +294,8 @@ static int core_temporary(lua_State *L)
   return 1;
 }
 
-/* pair() -> handle, handle | nil, message, errno: two ends of one connection, for both directions */
+/* pair() -> handle, handle | nil, message, errno: two ends of one connection, for both
+   directions */
 static int core_pair(lua_State *L)
 {
   Fd *one = fd_new(L);

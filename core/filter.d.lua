@@ -1,5 +1,6 @@
 ---@meta
--- core/filter.c, syscalls.c, landlock.c: what moonsand.core says about filters. docs/filters.md has the rest.
+-- core/filter.c, syscalls.c, landlock.c: what moonsand.core says about filters. docs/filters.md
+-- has the rest.
 
 ---@class moonsand.core
 local core = {}
@@ -9,8 +10,8 @@ local core = {}
 ---@field unknown? string   what happens to numbers without a name here (default: as `default`)
 ---@field rules table[]     {action, name, ..., when = {{argument, comparison, value, mask?}, ...}}
 
---- A policy as a program of BPF for all ABIs of this machine. Misuse raises: an unknown name, action or
---- comparison; more than 4096 instructions.
+--- A policy as a program of BPF for all ABIs of this machine. Misuse raises: an unknown name,
+--- action or comparison; more than 4096 instructions.
 ---@param policy moonsand.core.Policy
 ---@return string program   for the step {"seccomp", program = ...}
 ---@return integer instructions
@@ -39,8 +40,22 @@ function core.abis() end
 ---@return integer? errno
 function core.landlock_abi() end
 
+--- What stays allowed: the paths, ports and scopes of each right.
+---@class moonsand.core.Restriction
+---@field read? string[]
+---@field execute? string[]
+---@field write? string[]
+---@field refer? string[]
+---@field truncate? string[]
+---@field ioctl? string[]
+---@field bind? integer[]
+---@field connect? integer[]
+---@field scope? string[]      what is confined: "abstract" (sockets), "signal"
+---@field optional? boolean    paths that are not there are passed over
+---@field abi? integer         the rights are those that it knows
+
 --- Restrict the current process, for good. A right is restricted once its set is given.
----@param step {read?: string[], execute?: string[], write?: string[], refer?: string[], truncate?: string[], ioctl?: string[], bind?: integer[], connect?: integer[], scope?: string[], optional?: boolean, abi?: integer}
+---@param step moonsand.core.Restriction
 ---@return boolean? ok
 ---@return string? message
 ---@return integer? errno

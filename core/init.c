@@ -127,8 +127,8 @@ static void pause_all(const Charge *charge, int signal)
     call(__NR_kill, charge->program, signal, 0, 0, 0);
 }
 
-/* What a keyboard sends goes to the program's group, as a terminal does it: a shell, or make, leaves
-   it to its children to end by ctrl-C. All else is for the program alone. */
+/* What a keyboard sends goes to the program's group, as a terminal does it: a shell, or make,
+   leaves it to its children to end by ctrl-C. All else is for the program alone. */
 static void send(const Charge *charge, int signal)
 {
   int group = signal == SIGINT || signal == SIGQUIT || signal == SIGWINCH;
@@ -163,7 +163,8 @@ static void abandon(const Charge *charge)
 static void serve(const Charge *charge)
 {
   unsigned long all = ~0UL;
-  long signals = call(__NR_signalfd4, -1, (long)&all, sizeof all, 02004000 /* SFD_CLOEXEC, SFD_NONBLOCK */, 0);
+  /* SFD_CLOEXEC, SFD_NONBLOCK */
+  long signals = call(__NR_signalfd4, -1, (long)&all, sizeof all, 02004000, 0);
   struct pollfd fds[2] = {{.fd = (int)signals, .events = POLLIN},
                           {.fd = charge->caller, .events = POLLIN}};
 

@@ -1,6 +1,6 @@
 ---@meta
--- core/rlimit.c, cgroup.c: resources of processes. The world's refusal is always
--- nil, "what: why", errno.
+-- core/rlimit.c, cgroup.c: resources of processes. The world's refusal is always nil, "what: why",
+-- errno.
 
 ---@class moonsand.core
 local core = {}

@@ -12,10 +12,8 @@
 
 /*
 ** Mount a detached tree on a target. "/" stacks it over the root of the namespace and makes it the
-** new root: absolute
-** paths of this process go on to mean the caller's world, as a look-up does not cross what is
-** mounted on its root.
-** The mount's fd is closed, unless it becomes the new root.
+** new root: absolute paths of this process go on to mean the caller's world, as a look-up does not
+** cross what is mounted on its root. The mount's fd is closed, unless it becomes the new root.
 */
 int attach(Run *r, int mount, const char *target, unsigned kind)
 {
@@ -113,8 +111,8 @@ void check_pivot(Check *c, Step *s)
   (void)s;
 }
 
-/* "/.." goes through what is mounted on the root, "/" does not: different mounts mean that something
-   still lies there. 1, 0, or -1 with errno. */
+/* "/.." goes through what is mounted on the root, "/" does not: different mounts mean that
+   something still lies there. 1, 0, or -1 with errno. */
 static int root_is_covered(void)
 {
   struct statx root, above;

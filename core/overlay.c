@@ -171,8 +171,8 @@ static int legacy_options(Run *r, const Step *s, char *options)
   return 0;
 }
 
-/* What mount(2) has put on the target, as the new root or as a place. "/.." goes through all that lies
-   on "/", which "/" does not. */
+/* What mount(2) has put on the target, as the new root or as a place. "/.." goes through all that
+   lies on "/", which "/" does not. */
 static int take_mounted(Run *r, const Step *s)
 {
   bool is_root = s->target[1] == '\0';
@@ -227,10 +227,10 @@ static int send_upper(Run *r, const Step *s)
 }
 
 /*
-** The upper that vanishes: a tmpfs whose two directories are found by chdir. Since Linux 6.15 it need
-** not be mounted anywhere. What ends a mount waits for all processors (synchronize_rcu), so its fd
-** stays open until this process executes: by then the program runs already.
-** Older kernels want it mounted: on the target, where the overlay will hide it.
+** The upper that vanishes: a tmpfs whose two directories are found by chdir. Since Linux 6.15 it
+** need not be mounted anywhere. What ends a mount waits for all processors (synchronize_rcu), so
+** its fd stays open until this process executes: by then the program runs already. Older kernels
+** want it mounted: on the target, where the overlay will hide it.
 */
 static int enter_tmpfs_upper(Run *r, const Step *s, int *detached)
 {

@@ -201,7 +201,8 @@ static int core_check_plan(lua_State *L)
   return 1;
 }
 
-/* spawn(plan) -> process [, notes] | nil, message, errno, {step =, verb =, call =, path =, log =} */
+/* spawn(plan) -> process [, notes] | nil, message, errno, {step =, verb =, call =, path =,
+   log =} */
 static int core_spawn(lua_State *L)
 {
   Report report = {.step = -1};

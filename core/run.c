@@ -1,8 +1,7 @@
 /*
 ** One clone3 makes the child in all its namespaces. It shares our memory, and we sleep, until it
-** has executed: so the
-** cost does not grow with the caller, and what went wrong is simply there to read. System calls
-** only in the child.
+** has executed: so the cost does not grow with the caller, and what went wrong is simply there to
+** read. System calls only in the child.
 */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,8 +20,8 @@
 #include "ids.h"
 #include "spawn.h"
 
-/* A program without our pid 1 must die with the caller, too. The pidfd proves that the caller was alive after the
-   order was given (prctl(2): a parent that is dead already sends nothing). */
+/* A program without our pid 1 must die with the caller, too. The pidfd proves that the caller was
+   alive after the order was given (prctl(2): a parent that is dead already sends nothing). */
 static int die_with_caller(Run *r)
 {
   struct pollfd caller = {.fd = r->parent, .events = POLLIN};
@@ -106,8 +105,9 @@ static size_t shared_size(const Run *r)
 }
 
 /*
-** A child that shares our memory must not be what an out-of-memory killer chooses: we would die with
-** it. In a vfork it is never chosen; while it waits for its ranges it is no vfork, and has a copy.
+** A child that shares our memory must not be what an out-of-memory killer chooses: we would die
+** with it. In a vfork it is never chosen; while it waits for its ranges it is no vfork, and has a
+** copy.
 */
 static Report *share_report(Run *r, struct clone_args *args)
 {

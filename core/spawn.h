@@ -23,8 +23,8 @@ typedef struct Process {
 Process *process_new(lua_State *L);
 void process_kill(Process *p);
 
-/* Starts what `run` says in new namespaces. Returns 0, or -1 when clone3 itself failed (errno). The child has executed,
-   or the report says where it stopped. */
+/* Starts what `run` says in new namespaces. Returns 0, or -1 when clone3 itself failed (errno).
+   The child has executed, or the report says where it stopped. */
 int spawn_child(Run *run, Process *p, uint64_t namespaces, const Step *ranges);
 
 /* enter.c: -errno; 0: the report says why there is none */

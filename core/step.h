@@ -1,9 +1,8 @@
 /*
-** Steps: what one line of a plan becomes after checking, and what carries it out.
-** check_* runs in the parent, knows Lua, and raises on misuse. run_* runs in the child: system
-** calls only.
-** A step points at strings of the plan's own tables: these stay on the Lua stack until the child
-** has executed.
+** Steps: what one line of a plan becomes after checking, and what carries it out. check_* runs in
+** the parent, knows Lua, and raises on misuse. run_* runs in the child: system calls only. A step
+** points at strings of the plan's own tables: these stay on the Lua stack until the child has
+** executed.
 */
 #ifndef MOONSAND_STEP_H
 #define MOONSAND_STEP_H

@@ -1,8 +1,7 @@
 /*
 ** Paths of the new world. Every walk goes through openat2(RESOLVE_IN_ROOT): a symbolic link,
-** absolute or not, resolves
-** inside the new root, so no step can touch the caller's tree through one (CVE-2021-30465,
-** CVE-2026-87766 class).
+** absolute or not, resolves inside the new root, so no step can touch the caller's tree through
+** one (CVE-2021-30465, CVE-2026-87766 class).
 */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -47,8 +46,8 @@ int target_exact(Run *r, const char *target, int flags)
   return open_in(AT_FDCWD, target, flags, RESOLVE_NO_SYMLINKS);
 }
 
-/* A path of the world that this process is in. Not through a link of /proc to what is open: that may
-   be of the caller's world still (CVE-2024-21626). */
+/* A path of the world that this process is in. Not through a link of /proc to what is open: that
+   may be of the caller's world still (CVE-2024-21626). */
 int world_open(const char *path, int flags)
 {
   return open_in(AT_FDCWD, path, flags, 0);
@@ -122,8 +121,8 @@ void target_forget(Run *r)
 
 /*
 ** The directory that holds target, made when missing; name is target's last part. For target_close.
-** Neighbours come in a row, so the last one stays open. Nothing takes its place meanwhile but a mount
-** on what was there before: target_forget.
+** Neighbours come in a row, so the last one stays open. Nothing takes its place meanwhile but a
+** mount on what was there before: target_forget.
 */
 int target_parent(Run *r, const char *target, const char **name)
 {

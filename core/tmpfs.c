@@ -1,4 +1,4 @@
-/* File systems in memory, and what every new file system goes through: from a context to a mount. */
+/* File systems in memory, and what every new one goes through: from a context to a mount. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>

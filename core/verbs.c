@@ -53,7 +53,8 @@ const Verb verbs[] = {
   {"seccomp", FIELDS("program", "name", "default", "unknown", "rules"), check_seccomp, run_seccomp,
    true},
   {"fds", FIELDS("map"), check_fds, run_fds, false},
-  {"exec", FIELDS("argv", "env", "path", "session", "init", "terminal"), check_exec, run_exec, false},
+  {"exec", FIELDS("argv", "env", "path", "session", "init", "terminal"), check_exec, run_exec,
+   false},
   {"hold", NO_FIELDS, check_hold, run_hold, false},
   {NULL, NULL, NULL, NULL, false},
 };

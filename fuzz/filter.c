@@ -1,6 +1,7 @@
 /*
-** Any policy is either refused, or becomes a program that the kernel would take (seccomp_check_filter,
-** bpf_check_classic) and that answers as the policy says: read here once more, in the plainest way.
+** Any policy is either refused, or becomes a program that the kernel would take
+** (seccomp_check_filter, bpf_check_classic) and that answers as the policy says: read here once
+** more, in the plainest way.
 */
 #define _GNU_SOURCE
 #include <linux/seccomp.h>

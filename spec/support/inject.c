@@ -110,7 +110,7 @@ static long marker(uint64_t fd)
   }
 }
 
-/* Memory of the program's own comes when it wants: such calls would move the numbers of the others. */
+/* Memory of the program's own comes when it wants: such calls would move the others' numbers. */
 static bool is_memory(const struct __ptrace_syscall_info *info)
 {
   switch (info->entry.nr) {
@@ -222,7 +222,8 @@ int main(int argc, char **argv)
     }
     t->pid = 0;
     if (pid != program) continue;
-    if (WIFSIGNALED(status)) fprintf(stderr, "inject: the program died by signal %d\n", WTERMSIG(status));
+    if (WIFSIGNALED(status))
+      fprintf(stderr, "inject: the program died by signal %d\n", WTERMSIG(status));
     return WIFEXITED(status) ? WEXITSTATUS(status) : 122;
   }
   return 123;

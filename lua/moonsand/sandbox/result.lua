@@ -82,8 +82,7 @@ local numbers = {
 }
 
 --- The exit code for a shell: the program's own, 128+n for a signal, 124 timeout, 125 the sandbox
---- could not be made,
---- 126 not executable, 127 not found.
+--- could not be made, 126 not executable, 127 not found.
 ---@return integer
 function Result:code()
   if self.outcome == "timeout" then return 124 end
