@@ -25,6 +25,13 @@ function core.verbs() end
 ---@return {step: integer, verb: string, call: string, path: string?, log: string?}? details
 function core.spawn(plan) end
 
+--- A copy of this process, which ends with it. The handles that both hold are the parent's to close:
+--- the copy leaves by `os.exit(code, false)`, and starts nothing that it does not end itself.
+---@return moonsand.process|false? process   false: this is the copy
+---@return string? message
+---@return integer? errno
+function core.fork() end
+
 --- A detached mount of a path and everything below it, which shows files under other owners: for
 --- the field `tree` of a step `bind`. The host's root only.
 ---@param path string

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -236,10 +237,41 @@ static int process_wait(lua_State *L)
   return 1;
 }
 
+/* fork() -> process in the parent, false in the child | nil, message, errno. The child ends with its
+   parent. Handles that both hold are the parent's to close: the child leaves by os.exit(code, false). */
+static int core_fork(lua_State *L)
+{
+  Process *p = process_new(L);
+  pid_t parent = getpid(), pid = fork();
+
+  if (pid < 0) return fail(L, "fork");
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  p->pid = pid;
+  p->pidfd = pidfd_open(pid, 0);
+  if (p->pidfd < 0) {
+    int err = errno;
+
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    return fail_as(L, err, "pidfd_open");
+  }
+  return 1;
+}
+
 static const luaL_Reg methods[] = {
   {"close", process_close},       {"continue", process_continue}, {"kill", process_send},
   {"number", process_number},     {"pid", process_pid},           {"stop", process_stop},
   {"wait", process_wait},         {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+  {"fork", core_fork},
+  {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {
@@ -256,4 +288,5 @@ void open_process(lua_State *L)
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
+  luaL_setfuncs(L, functions, 0);
 }

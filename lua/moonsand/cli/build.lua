@@ -1,7 +1,9 @@
 --- `moonsand build TARGET[:TASK]...`: build recipes, or single tasks of them.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local jobs = require "moonsand.cli.jobs"
 local project = require "moonsand.cli.project"
+local read = require("moonsand.text").read
 local scope = require "moonsand.scope"
 
 local M = {}
@@ -25,32 +27,6 @@ function M.define(parser)
     :default("auto"):description("auto, always or never")
   parser:flag("-q --quiet"):description("show failures only")
   parser:flag("-v --verbose"):description("show the output of the tasks, too")
-end
-
---- How many processors this process may use: "0-3,6" in its status is five.
----@param status? string   the text of /proc/self/status
----@return integer
-function M.processors(status)
-  local count = 0
-  local list = (status or ""):match("Cpus_allowed_list:%s*(%S+)") or ""
-  for first, last in list:gmatch("(%d+)%-?(%d*)") do
-    count = count + (last == "" and 1 or last - first + 1)
-  end
-  return math.max(1, math.tointeger(count))
-end
-
-local function read(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read("a")
-end
-
-local function jobs(text)
-  if not text then return M.processors(read "/proc/self/status") end
-  local count = math.tointeger(tonumber(text))
-  if not count or count < 1 then
-    fault.throw("usage", ("'--jobs %s': it is not a number from 1 on"):format(text))
-  end
-  return count
 end
 
 local none = {event = function() end, tick = function() end, close = function() end}
@@ -100,7 +76,8 @@ function M.run(args, ui)
   local drawn <close> = scope.new()
   drawn:defer(function() listener:close() end)
   local builder <close> = project.builder(ui, {
-    state = args.state, jobs = jobs(args.jobs), keep_going = args.keep_going, force = args.force,
+    state = args.state, jobs = jobs.number(args.jobs), keep_going = args.keep_going,
+    force = args.force,
     emit = function(event) listener:event(event) end, tick = watch(listener),
   })
   if args.dry_run then

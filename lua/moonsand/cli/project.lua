@@ -1,6 +1,7 @@
 --- What the command line and the environment say of recipes, and of where results are kept.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local jobs = require "moonsand.cli.jobs"
 
 local M = {}
 
@@ -66,6 +67,22 @@ local function environment(ui)
   return env
 end
 
+-- MOONSAND_DIR, or a place among the user's caches.
+local function state(ui)
+  local named = ui.env "MOONSAND_DIR"
+  if named and named ~= "" then return absolute(named) end
+  local caches = ui.env "XDG_CACHE_HOME"
+  if caches and caches:sub(1, 1) == "/" then return caches .. "/moonsand" end
+  local home = ui.env "HOME"
+  if home and home:sub(1, 1) == "/" then return home .. "/.cache/moonsand" end
+end
+
+-- What is known of recipes is kept for build directories, where there are many.
+local function parse_cache(ui, directory)
+  local place = directory and state(ui)
+  return place and place .. "/parse" or nil
+end
+
 --- The configuration that the recipes are read with: the build directory's when one is in one, else
 --- BBPATH and what ships with moonsand.
 ---@param ui moonsand.Interface
@@ -74,7 +91,8 @@ function M.configure(ui)
   local directory = M.build_directory(ui)
   local config = require "moonsand.recipe".configure {
     path = directory and {directory} or M.path(ui), python = M.python(ui),
-    environment = directory and environment(ui) or nil,
+    environment = directory and environment(ui) or nil, cache = parse_cache(ui, directory),
+    jobs = jobs.number(),
   }
   for _, warning in ipairs(config.warnings or {}) do ui:say("moonsand: ", warning, "\n") end
   return config
@@ -103,12 +121,8 @@ end
 ---@param choice? string   the value of `--state`
 ---@return string directory
 function M.place(ui, choice)
-  local named = choice or ui.env "MOONSAND_DIR"
-  if named and named ~= "" then return absolute(named) end
-  local caches = ui.env "XDG_CACHE_HOME"
-  if caches and caches:sub(1, 1) == "/" then return caches .. "/moonsand" end
-  local home = ui.env "HOME"
-  if home and home:sub(1, 1) == "/" then return home .. "/.cache/moonsand" end
+  local place = choice and absolute(choice) or state(ui)
+  if place then return place end
   fault.throw("usage", "nothing says where results are to be kept: HOME is not set", {
     hint = "moonsand build --state DIR ..., or set MOONSAND_DIR",
   })

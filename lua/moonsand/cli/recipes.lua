@@ -10,6 +10,7 @@ local M = {}
 function M.define(parser)
   parser:description "List recipes: name, version, metadata layer and file."
   parser:argument("pattern"):args("?"):description("a name; * and ? stand for other characters")
+  parser:option("-j --jobs"):argname("N"):description("how many processes read recipes")
   parser:flag("--json"):description("as JSON")
 end
 
@@ -48,7 +49,7 @@ end
 ---@return integer code
 function M.run(args, ui)
   local config <close> = project.configure(ui)
-  local all = survey.read(config, ui)
+  local all = survey.read(config, ui, args)
   local pattern, items = args.pattern and pattern_of(args.pattern), {}
   for _, recipe in ipairs(all.recipes) do
     if not pattern or recipe.name:find(pattern) then items[#items + 1] = item_of(recipe) end

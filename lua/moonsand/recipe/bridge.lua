@@ -54,6 +54,17 @@ function Bridge:library(directory, name, modules)
   if self.helper.stream then self.helper:post("A", message) end
 end
 
+--- The directories of the packages of metadata layers.
+---@return string[]
+function Bridge:libraries_read()
+  local list = {}
+  for i, message in ipairs(self.libraries) do
+    local directory, name = unpack("<s4s4", message)
+    list[i] = directory .. "/" .. name
+  end
+  return list
+end
+
 --- What metadata says: `w`arnings and `e`rrors go to the log of the store at work.
 ---@param level string
 ---@param text string

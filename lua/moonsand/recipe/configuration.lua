@@ -1,4 +1,5 @@
 --- The configuration: what is read before any recipe, and the recipes that it names.
+local cache = require "moonsand.recipe.cache"
 local data = require "moonsand.recipe.data"
 local environment = require "moonsand.recipe.environment"
 local event = require "moonsand.recipe.event"
@@ -9,6 +10,7 @@ local layers = require "moonsand.recipe.layers"
 local lua = require "moonsand.recipe.lua"
 local parse = require "moonsand.recipe.parse"
 local provider = require "moonsand.recipe.provider"
+local survey = require "moonsand.recipe.survey"
 local words = require("moonsand.text").words
 
 local M = {}
@@ -36,6 +38,8 @@ local M = {}
 ---@field disk? moonsand.recipe.Disk
 ---@field python? moonsand.recipe.Python    how Python is run, where a recipe needs it
 ---@field environment? table<string, string>  of which BitBake's names become variables
+---@field cache? string                     the directory of the parse cache
+---@field jobs? integer                     how many processes read recipes, when there are many
 
 ---@class moonsand.recipe.Configuration
 ---@field data moonsand.recipe.Data
@@ -49,6 +53,7 @@ end
 
 local known_options = {
   path = true, variables = true, files = true, disk = true, python = true, environment = true,
+  cache = true, jobs = true,
 }
 
 local function read_main(reader, d)
@@ -77,6 +82,20 @@ local function read_classes(reader, d)
   local asker = file and {file = file, line = math.tointeger(tonumber(line))} or main
   parse.inherit(reader, d, d:get("INHERIT") or "", asker, true)
   d.state.class_type = "recipe"
+end
+
+-- The parse cache of a configuration: what it was made from is the key.
+local function open_cache(d, options)
+  local files, more = {}, {path = table.concat(options.path, ":")}
+  for path in pairs(d.files) do files[path] = true end
+  for name, value in pairs(options.environment or {}) do
+    if name ~= "PWD" and name ~= "BBSERVER" then more["env " .. name] = value end
+  end
+  for name, value in pairs(options.variables or {}) do more["var " .. name] = value end
+  for _, directory in ipairs(d.python and d.python:libraries_read() or {}) do
+    for _, path in ipairs(find.walk(find.disk, directory, ".py")) do files[path] = true end
+  end
+  return cache.open(options.cache, cache.key(files, more))
 end
 
 local function take_environment(d, env)
@@ -120,7 +139,10 @@ function M.read(options)
   read_classes(reader, d)
   event.register(d)
   event.fire(d, "bb.event.ConfigParsed")
-  return setmetatable({data = d, reader = reader, warnings = d.log, loaded = {}}, Configuration)
+  return setmetatable({
+    data = d, reader = reader, warnings = d.log, loaded = {}, jobs = options.jobs,
+    cache = options.cache and open_cache(d, options),
+  }, Configuration)
 end
 
 -- A file's metadata layer and its priority: the longest BBFILE_PATTERN that begins its path.
@@ -222,14 +244,12 @@ end
 -- Everything that is provided: name -> recipes.
 local function provided(config)
   if config.provided then return config.provided end
-  local by = {}
-  for _, file in ipairs(config:recipes()) do
-    local _, list = config:load(file)
-    for _, recipe in ipairs(list) do
-      for _, name in ipairs(recipe.provides) do
-        by[name] = by[name] or {}
-        table.insert(by[name], recipe)
-      end
+  local by, all = {}, survey.read(config)
+  if all.failures[1] then error(all.failures[1].problem, 0) end
+  for _, recipe in ipairs(all.recipes) do
+    for _, name in ipairs(recipe.provides) do
+      by[name] = by[name] or {}
+      table.insert(by[name], recipe)
     end
   end
   config.provided = by

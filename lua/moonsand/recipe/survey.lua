@@ -1,0 +1,112 @@
+--- Reading all recipes: from the parse cache what is the same as last time, the rest here or in
+--- several processes. Little is kept of each; a recipe's store is read when it is asked for.
+local cache = require "moonsand.recipe.cache"
+local fault = require "moonsand.fault"
+local provider = require "moonsand.recipe.provider"
+local workers = require "moonsand.recipe.workers"
+
+local M = {}
+
+-- So many recipes stay as they were read; of more, only what the cache keeps does.
+local few = 64
+
+-- Fields that are there once the recipe itself was read.
+local heavy = {data = true, tasks = true, warnings = true}
+
+local Light = {__name = "moonsand.recipe.Light"}
+
+function Light.__index(recipe, name)
+  if not heavy[name] then return nil end
+  local _, list = recipe.config:load(recipe.file)
+  for _, each in ipairs(list) do
+    if each.variant == recipe.variant then
+      for field in pairs(heavy) do rawset(recipe, field, each[field]) end
+    end
+  end
+  return rawget(recipe, name)
+end
+
+local function light(config, fields)
+  for i, each in ipairs(fields) do
+    each.config = config
+    fields[i] = setmetatable(each, Light)
+  end
+  return fields
+end
+
+-- A file is known together with its appends.
+local function key_of(config, file)
+  return table.concat({file, table.unpack(provider.appends(file, config.appends))}, "\0")
+end
+
+local function keep(config, known, file, record)
+  if config.cache then config.cache:put(key_of(config, file), record) end
+  known[file] = light(config, load(record.text, "=record", "t", {})())
+end
+
+local function read_here(config, files, done)
+  for _, file in ipairs(files) do
+    local ok, problem, list = xpcall(config.load, fault.traced, config, file)
+    local record = ok and (config.cache or #files > few) and cache.record(list, config.data)
+    if ok and #files > few then config.loaded[file], list = nil, nil end
+    done(file, record or nil, not ok and problem or nil, ok and list or nil)
+  end
+end
+
+-- What the cache knows; the other files.
+local function take_known(config, files, known)
+  local rest = {}
+  for _, file in ipairs(files) do
+    local fields = config.cache and config.cache:get(key_of(config, file))
+    if fields then known[file] = light(config, fields) else rest[#rest + 1] = file end
+  end
+  return rest
+end
+
+---@class moonsand.recipe.Survey
+---@field recipes moonsand.recipe.Recipe[]   with their variants, in the order of the files
+---@field failures {file: string, problem: any}[]
+---@field read integer                       how many files were read; the cache knew the others
+
+--- Read files, or all. Faults of recipes are in `failures`.
+---@param config moonsand.recipe.Configuration
+---@param options? {files?: string[], jobs?: integer, progress?: fun(done: integer, total: integer,
+---  failed: integer)}
+---@return moonsand.recipe.Survey
+function M.read(config, options)
+  options = options or {}
+  local all = config:recipes()
+  local files, known, problems = options.files or all, {}, {}
+  local rest = take_known(config, files, known)
+  local count, failed = #files - #rest, 0
+  local function done(file, record, problem, list)
+    if problem and not (fault.is(problem) and problem.kind == "recipe") then error(problem, 0) end
+    if record then keep(config, known, file, record) end
+    if list then known[file] = list end
+    problems[file] = problem
+    count, failed = count + 1, failed + (problem and 1 or 0)
+    if options.progress then options.progress(count, #files, failed) end
+  end
+  local jobs = options.jobs or config.jobs or 1
+  if jobs > 1 and #rest > few then
+    workers.read(config, rest, jobs, done)
+  else
+    read_here(config, rest, done)
+  end
+  if config.cache then
+    local keys = {}
+    for i, file in ipairs(all) do keys[i] = key_of(config, file) end
+    config.cache:save(keys)
+  end
+  local survey = {recipes = {}, failures = {}, read = #rest}
+  for _, file in ipairs(files) do
+    local list = known[file] or {}
+    table.move(list, 1, #list, #survey.recipes + 1, survey.recipes)
+    if problems[file] then
+      table.insert(survey.failures, {file = file, problem = problems[file]})
+    end
+  end
+  return survey
+end
+
+return M
