@@ -14,6 +14,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clone.h"
@@ -61,13 +62,22 @@ static void serve_ranges(Run *r, int pid, const Step *ranges, int go, int done)
   char byte = 1;
   Report early = *r->report;
   Run writer = {.report = &early};
+  siginfo_t info;
+  ssize_t n;
 
   early.err = 0;
   if (map_from_outside(&writer, pid, ranges) == 0 && write(go, &byte, 1) != 1)
     stop(&writer, "let the child go on", NULL);
   if (early.err != 0) early.step = (int)(ranges - r->steps);
   close(go); /* without a byte in it the child stops in its own step */
-  while (read(done, &byte, 1) < 0 && errno == EINTR) continue;
+  do n = read(done, &byte, 1);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) { /* the child uses our memory: it must be gone before we go on */
+    stop(&writer, "wait for the child", NULL);
+    early.step = (int)(ranges - r->steps);
+    kill(pid, SIGKILL);
+    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WALL);
+  }
   /* A child that had stopped in an earlier step knows better. */
   if (early.err != 0 && (r->report->err == 0 || r->report->step == early.step))
     *r->report = early;

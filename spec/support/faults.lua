@@ -23,7 +23,6 @@ local never = {
 -- Calls whose failure may go unnoticed, as the sandbox is the same without them.
 local harmless = {
   newfstatat = "of an open descriptor: says only on what a mount point was made",
-  read = "of a pipe of ours: fails with EINTR only, and is repeated then",
   open_tree_attr = "newer than Linux 6.14: two older calls do the same",
 }
 
@@ -31,6 +30,7 @@ local harmless = {
 local elsewhere = {
   openat = {namespaces = "which signals are ignored: all are reset when that is unknown",
     exec = "the same, and what an exec that failed has said"},
+  read = {namespaces = "the same"},
   fcntl = {caller = "which flags a directory has that is read"},
   mkdir = {caller = "a directory that is there"},
 }

@@ -110,11 +110,13 @@ static long marker(uint64_t fd)
   }
 }
 
-/* Memory of the program's own comes when it wants: such calls would move the others' numbers. */
-static bool is_memory(const struct __ptrace_syscall_info *info)
+/* Memory and chance come when the libraries want them: such calls would move the numbers of the
+   others. */
+static bool is_at_will(const struct __ptrace_syscall_info *info)
 {
   switch (info->entry.nr) {
   case SYS_brk:
+  case SYS_getrandom:
   case SYS_munmap:
   case SYS_mremap:
   case SYS_madvise: return true;
@@ -129,7 +131,7 @@ static void enter(Tracee *t, const struct __ptrace_syscall_info *info)
 
   t->result = number == SYS_read && t->role == 0 ? marker(info->entry.args[0]) : 1;
   if (t->result == 1 && counting && !t->executed && t->role >= 0 && t->role < 8 &&
-      !is_memory(info)) {
+      !is_at_will(info)) {
     if (failing_call == 0)
       fprintf(notes, "%d %d %lld\n", t->role, (int)number, (long long)info->entry.args[0]);
     if (++counts[t->role] != failing_call || t->role != failing_role) return;
