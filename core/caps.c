@@ -54,7 +54,7 @@ static bool drops_for_good(uint64_t keep)
 
 /* Uid 0 inside means nothing (SECBIT_NOROOT, locked); what is kept survives execve as ambient
    (capabilities(7)). */
-int keep_only(Run *r, uint64_t keep)
+static int keep_only(Run *r, uint64_t keep)
 {
   /* who has some may keep them as another user, as setpriv(1) does; without any this is moot */
   unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | (keep ? 0 : SECBIT_KEEP_CAPS_LOCKED);

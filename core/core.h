@@ -13,7 +13,10 @@
 
 /* Each adds its functions to the module table on the top of the stack. */
 void open_fd(lua_State *L);
+void open_handles(lua_State *L); /* open.c */
 void open_fs(lua_State *L);
+void open_lock(lua_State *L);
+void open_self(lua_State *L);
 void open_hash(lua_State *L);
 void open_trees(lua_State *L); /* tree.c; open_tree is a system call */
 void open_poll(lua_State *L);

@@ -103,11 +103,6 @@ function core.signals(...) end
 ---@return string?
 function core.read_signal(handle) end
 
---- Undo `signals`.
----@param ... string
----@return true?, string? message, integer? errno
-function core.default_signals(...) end
-
 --- A signal to this process.
 ---@param name string
 ---@return true?, string? message, integer? errno

@@ -243,17 +243,9 @@ void check_seccomp(Check *c, Step *s)
   lua_pop(c->L, 1);
 }
 
-/* Kept for exec: see the head of this file. */
-int run_seccomp(Run *r, const Step *s)
-{
-  if (r->direct) return apply_filter(r, s);
-  r->filters = true;
-  return 0;
-}
-
 /* Without SPEC_ALLOW a kernel before 5.16 makes the program slower for the sake of a sandbox
    inside of one process. */
-int apply_filter(Run *r, const Step *s)
+static int apply_filter(Run *r, const Step *s)
 {
   struct sock_fprog program = {
     .len = (unsigned short)s->filter.size,
@@ -266,6 +258,14 @@ int apply_filter(Run *r, const Step *s)
     strcpy(r->report->log, "the filters of one process may have 32768 instructions together");
   if (errno == EACCES) strcpy(r->report->log, "it needs the step no_new_privileges before it");
   return stop(r, "seccomp", NULL);
+}
+
+/* Kept for exec: see the head of this file. */
+int run_seccomp(Run *r, const Step *s)
+{
+  if (r->direct) return apply_filter(r, s);
+  r->filters = true;
+  return 0;
 }
 
 /* In the order of the plan; one that forbids seccomp(2) must be the last. */

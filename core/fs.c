@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
@@ -206,52 +205,6 @@ static int core_realpath(lua_State *L)
   return 1;
 }
 
-/* Is the file at `path` still the one that was locked? Its name may have been removed meanwhile. */
-static int is_current(int fd, const char *path)
-{
-  struct stat here, there;
-
-  return fstat(fd, &here) == 0 && stat(path, &there) == 0 && here.st_ino == there.st_ino &&
-         here.st_dev == there.st_dev;
-}
-
-static int lock_open(const char *path)
-{
-  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
-
-  if (fd < 0 && (errno == EROFS || errno == EACCES || errno == EISDIR))
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  return fd;
-}
-
-/* lock(path, "exclusive"|"shared" [, "try"]) -> handle | nil, message, errno (EAGAIN: held)
-   Held until the handle is closed. The file is made when missing; when its name was removed while
-   waiting, the lock is taken anew. */
-static int core_lock(lua_State *L)
-{
-  static const char *const kinds[] = {"exclusive", "shared", NULL};
-  static const char *const waits[] = {"wait", "try", NULL};
-  static const int modes[] = {LOCK_EX, LOCK_SH};
-  const char *path = path_check(L, 1);
-  int mode = modes[luaL_checkoption(L, 2, NULL, kinds)];
-  Fd *h;
-
-  if (luaL_checkoption(L, 3, "wait", waits) == 1) mode |= LOCK_NB;
-  h = fd_new(L);
-  for (;;) {
-    int result;
-
-    h->fd = lock_open(path);
-    if (h->fd < 0) return fail(L, path);
-    do result = flock(h->fd, mode);
-    while (result < 0 && errno == EINTR);
-    if (result < 0) return fail(L, path);
-    if (is_current(h->fd, path)) return 1;
-    close(h->fd);
-    h->fd = -1;
-  }
-}
-
 /* The calls that need an open file: open it, do one thing, close it. */
 static int with_open(const char *path, int (*act)(int fd))
 {
@@ -369,44 +322,6 @@ static int core_statfs(lua_State *L)
   return 1;
 }
 
-static int core_getpid(lua_State *L)
-{
-  lua_pushinteger(L, getpid());
-  return 1;
-}
-
-static int core_uid(lua_State *L)
-{
-  lua_pushinteger(L, geteuid());
-  return 1;
-}
-
-static int core_gid(lua_State *L)
-{
-  lua_pushinteger(L, getegid());
-  return 1;
-}
-
-/* clock() -> seconds of a clock that only goes forward */
-static int core_clock(lua_State *L)
-{
-  struct timespec now;
-
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
-  return 1;
-}
-
-/* time_ns() -> nanoseconds since 1970 */
-static int core_time_ns(lua_State *L)
-{
-  struct timespec now;
-
-  clock_gettime(CLOCK_REALTIME, &now);
-  lua_pushinteger(L, now.tv_sec * NS_PER_S + now.tv_nsec);
-  return 1;
-}
-
 static const luaL_Reg functions[] = {
   {"stat", core_stat},
   {"readdir", core_readdir},
@@ -420,7 +335,6 @@ static const luaL_Reg functions[] = {
   {"link", core_link},
   {"chmod", core_chmod},
   {"realpath", core_realpath},
-  {"lock", core_lock},
   {"syncfs", core_syncfs},
   {"fsync", core_fsync},
   {"touch", core_touch},
@@ -429,11 +343,6 @@ static const luaL_Reg functions[] = {
   {"xattr", core_xattr},
   {"set_xattr", core_set_xattr},
   {"statfs", core_statfs},
-  {"getpid", core_getpid},
-  {"uid", core_uid},
-  {"gid", core_gid},
-  {"clock", core_clock},
-  {"time_ns", core_time_ns},
   {NULL, NULL},
 };
 

@@ -1,5 +1,6 @@
 ---@meta
--- core/fs.c, hash.c, tree.c, remove.c: what moonsand.core says about files.
+-- core/fs.c, lock.c, hash.c, tree.c, remove.c, self.c: what moonsand.core says about files, and of
+-- this process.
 -- The world's refusal is always nil, "path: why", errno.
 
 ---@class moonsand.core

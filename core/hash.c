@@ -88,7 +88,7 @@ int hash_fd(Hasher *h, int fd, char hex[HASH_HEX], int64_t *size)
   return hash_finish(h, hex);
 }
 
-int hash_bytes(Hasher *h, const void *bytes, size_t count, char hex[HASH_HEX])
+static int hash_bytes(Hasher *h, const void *bytes, size_t count, char hex[HASH_HEX])
 {
   if (hash_start(h) < 0 || hash_add(h, bytes, count) < 0) return -1;
   return hash_finish(h, hex);

@@ -17,6 +17,5 @@ int hash_finish(Hasher *h, char hex[HASH_HEX]);
 
 /* The rest of an open file; 0, or -1 with errno. */
 int hash_fd(Hasher *h, int fd, char hex[HASH_HEX], int64_t *size);
-int hash_bytes(Hasher *h, const void *bytes, size_t count, char hex[HASH_HEX]);
 
 #endif

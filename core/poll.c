@@ -135,22 +135,10 @@ static int core_raise(lua_State *L)
   return 1;
 }
 
-/* default_signals("INT", ...): undo signals() */
-static int core_default_signals(lua_State *L)
-{
-  sigset_t set;
-
-  check_set(L, &set);
-  if (sigprocmask(SIG_UNBLOCK, &set, NULL) < 0) return fail(L, "sigprocmask");
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
 static const luaL_Reg functions[] = {
   {"poll", core_poll},
   {"signals", core_signals},
   {"read_signal", core_read_signal},
-  {"default_signals", core_default_signals},
   {"raise", core_raise},
   {NULL, NULL},
 };

@@ -219,12 +219,10 @@ void check_entries(Check *c, Step *s);
 int enter_all(Run *r, const Step *s);
 
 /* caps.c */
-int keep_only(Run *r, uint64_t keep);
 int apply_capabilities(Run *r, const Step *s);
 int apply_capabilities_of_init(Run *r, const Step *s);
 
 /* filter.c */
-int apply_filter(Run *r, const Step *s);
 int apply_filters(Run *r);
 
 /* verbs.c */
