@@ -1,3 +1,4 @@
+local arguments = require "moonsand.cli.arguments"
 local fault = require "moonsand.fault"
 local main = require "moonsand.cli.main"
 local options = require "moonsand.cli.options"
@@ -6,7 +7,7 @@ local verb = {define = options.define, rest = true}
 
 local function parsed(words, environment)
   local args = main.parse("run", verb, words)
-  return options.from_arguments(args, function(name) return (environment or {})[name] end)
+  return arguments.from_arguments(args, function(name) return (environment or {})[name] end)
 end
 
 local function refused(words)

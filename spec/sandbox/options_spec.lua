@@ -1,4 +1,5 @@
 local fault = require "moonsand.fault"
+local host = require "spec.support.host"
 local sandbox = require "moonsand.sandbox"
 
 local function refused(options, message, hint)
@@ -16,6 +17,17 @@ describe("the options of a sandbox", function()
     refused({script = "true", netwrok = "none"}, "unknown key 'netwrok'", "did you mean 'network'")
     refused({script = "true", binds = {{source = "/usr", readonly = true}}},
       "unknown key 'readonly' in binds%[1%]", "read_only")
+  end)
+
+  it("are annotated, each of them and no other", function()
+    local text = host.read("lua/moonsand/sandbox/options.lua")
+    local class = text:match("%-%-%-@class moonsand%.sandbox%.Options\n(.-)\n\n")
+    local kinds = text:match("\nlocal kinds = (%b{})"):sub(2, -2):gsub("%b{}", "{}")
+    local annotated, known, count = {}, {}, 0
+    for key in class:gmatch("%-%-%-@field ([%w_]+)") do annotated[key] = true end
+    for key in kinds:gmatch("([%w_]+) = ") do known[key], count = true, count + 1 end
+    assert.is_true(count > 40)
+    assert.are.same(known, annotated)
   end)
 
   it("refuse a value of the wrong type", function()

@@ -1,6 +1,6 @@
 --- Files that hold a table, for `--profile`, `--seccomp`, `--landlock` and `--steps`.
+local arguments = require "moonsand.cli.arguments"
 local fault = require "moonsand.fault"
-local options = require "moonsand.cli.options"
 local order = require "moonsand.order"
 local profile = require "moonsand.sandbox.profile"
 
@@ -118,7 +118,7 @@ end
 ---@return table spec   without the command
 function M.spec(args, environment)
   local base = M.profiles(args.profiles, environment)
-  return options.from_arguments(M.load(args), environment, base)
+  return arguments.from_arguments(M.load(args), environment, base)
 end
 
 return M
