@@ -50,7 +50,7 @@ describe("moonsand build", function()
     assert.is_truthy(out:find("broken:compile failed after [^\n]*: exit 1 +[^\n]*" ..
       "recipes/broken/broken_1%.0%.bb:7\n\n    false +in /work/"), out)
     assert.is_truthy(out:find("  │ before\n  │ x.c:1: error: no\n", 1, true))
-    assert.is_truthy(out:find("log.do_compile +2 lines\n"))
+    assert.is_truthy(out:find("moonsand log   broken:compile +2 lines\n"))
     assert.is_truthy(out:find("\n8 tasks: 4 ok, 0 cached, 1 failed, 3 not started in ", 1, true))
   end)
 

@@ -56,7 +56,7 @@ describe("the block of a failure", function()
       "  │ inflate.c:204:9: error: 'state' undeclared",
       "  │ make: *** [inflate.o] Error 1",
       "",
-      "  less build/log      2 lines",
+      "  moonsand log   zlib:compile      2 lines",
       "",
     }, "\n"), failure.block(event,
       "inflate.c:204:9: error: 'state' undeclared\nmake: *** [inflate.o] Error 1\n",

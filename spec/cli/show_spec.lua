@@ -69,7 +69,7 @@ describe("the plain listener", function()
     options.written()
     listener:event {event = "build_ended", ok = false, seconds = 2, counts = {ok = 1, failed = 1}}
     assert.are.equal("\na:b failed after 1.0s: exit 1\n\n  │ x: error: y\n\n" ..
-      "  less l      1 lines\n" ..
+      "  moonsand log   a:b      1 line\n" ..
       "2 tasks: 1 ok, 0 cached, 1 failed, 0 not started in 2.0s\n", options.written())
   end)
 

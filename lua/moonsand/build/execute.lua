@@ -265,6 +265,7 @@ end
 -- Run it with its output going to the log and to whoever listens; the run script's report on a
 -- failure is for us alone.
 local function run(options, log_path, on_output)
+  local _ <close> = check(core.lock(log_path, "exclusive")) -- for `moonsand log -f`: it is running
   local log <close> = check(core.open(log_path, "w"))
   local output = script.output(function(text)
     local from = 1

@@ -9,6 +9,7 @@ local fetch = require "moonsand.build.fetch"
 local host = require "moonsand.build.host"
 local jobserver = require "moonsand.build.jobserver"
 local layer = require "moonsand.layer"
+local log = require "moonsand.build.log"
 local loop = require "moonsand.loop"
 local order = require "moonsand.order"
 local request = require "moonsand.build.request"
@@ -251,6 +252,14 @@ end
 function Builder:enter(task)
   local _, wanted = request.prepare(self, {task})
   return enter.options(self, wanted[1])
+end
+
+--- The log of a task: of its last run in this build directory, else of the run that made its result.
+---@param task string   "zlib:compile"
+---@return string path
+function Builder:log(task)
+  local _, wanted = request.prepare(self, {task})
+  return log.of(self, wanted[1])
 end
 
 --- A tree of a result: `b:tree(summary, "busybox:install", "outputs").path`.

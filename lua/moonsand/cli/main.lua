@@ -15,6 +15,7 @@ M.verbs = {
   {"build", "build recipes, or single tasks of them"},
   {"run", "run a command in a sandbox made by hand"},
   {"shell", "a shell in a sandbox, or in the sandbox of a task"},
+  {"log", "what a task said when it last ran"},
   {"vars", "the variables of a recipe, and where their values come from"},
   {"recipes", "the recipes that there are"},
   {"tasks", "the tasks of a recipe, and what they wait for"},

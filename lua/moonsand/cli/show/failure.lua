@@ -96,15 +96,12 @@ end
 local function next_steps(event, total, options)
   local steps = {}
   if event.hint then steps[#steps + 1] = {event.hint} end
-  if event.log then
-    local log = format.below(event.log, options.here)
-    steps[#steps + 1] = {"less " .. log, ("%d lines"):format(total)}
+  local state = options.state and ("--state %s "):format(options.state) or ""
+  local function offer(verb, what)
+    steps[#steps + 1] = {("moonsand %-5s %s%s"):format(verb, state, event.task), what}
   end
-  if event.kept then
-    local state = options.state and ("--state %s "):format(options.state) or ""
-    steps[#steps + 1] = {("moonsand shell %s%s"):format(state, event.task),
-      "the sandbox as it stopped"}
-  end
+  if event.log then offer("log", ("%d line%s"):format(total, total == 1 and "" or "s")) end
+  if event.kept then offer("shell", "the sandbox as it stopped") end
   local width = 0
   for _, step in ipairs(steps) do
     if step[2] then width = math.max(width, format.width(step[1])) end
