@@ -254,7 +254,7 @@ function Builder:enter(task)
   return enter.options(self, wanted[1])
 end
 
---- The log of a task: of its last run in this build directory, else of the run that made its result.
+--- The log of a task: of its last run in this directory, else of the run that made its result.
 ---@param task string   "zlib:compile"
 ---@return string path
 function Builder:log(task)

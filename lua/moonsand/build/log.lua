@@ -1,4 +1,4 @@
---- What tasks say is in a file each: where it is, whether somebody still writes it, and reading along.
+--- What each task says is in a file: where that is, whether it is still written, and reading along.
 local core = require "moonsand.core"
 local execute = require "moonsand.build.execute"
 local fault = require "moonsand.fault"
@@ -24,7 +24,7 @@ function M.find(directory, target)
   return core.stat(path) and path or nil
 end
 
---- The log of a node, which is resolved: of its last run here, else of the run that made its result.
+--- The log of a resolved node: of its last run here, else of the run that made its result.
 ---@param build table   the builder
 ---@param node moonsand.build.Node
 ---@return string path
