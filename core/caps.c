@@ -138,7 +138,7 @@ void check_chdir(Check *c, Step *s)
 
 int run_chdir(Run *r, const Step *s)
 {
-  int result, fd = world_open(s->target, O_PATH | O_DIRECTORY);
+  int result, fd = world_open(r, s->target, O_PATH | O_DIRECTORY);
 
   if (fd < 0) return stop(r, "chdir", s->target);
   result = fchdir(fd) < 0 ? stop(r, "chdir", s->target) : 0;

@@ -222,7 +222,8 @@ static int core_spawn(lua_State *L)
   process = process_new(L);
   if ((run.init = init_fd(L)) < 0) return fail(L, "make the memfd of pid 1");
   if ((run.parent = self_fd(L)) < 0) return fail(L, "pidfd_open");
-  if (is_verb(&run.steps[0], "namespaces") && !run.steps[0].flag)
+  run.own_world = is_verb(&run.steps[0], "namespaces");
+  if (run.own_world && !run.steps[0].flag)
     namespaces = run.steps[0].number, process->namespaces = namespaces | entered(&run.steps[0]);
   run.cgroup = find_step(run.steps, run.count, "cgroup");
   run.clocks = find_step(run.steps, run.count, "time") != NULL;

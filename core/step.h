@@ -124,6 +124,7 @@ struct Run {
   bool filters; /* there are steps seccomp: they take effect at exec */
   bool own_groups; /* a namespace of control groups is made once the child is in them */
   bool clocks; /* there is a step time */
+  bool own_world; /* the plan makes or joins namespaces */
   bool joined; /* in the namespaces of a sandbox that is there already */
   bool direct; /* one step in the current process: no child, no new world */
   int root; /* the new root; -1: none yet, targets are paths of the caller's world */
@@ -192,7 +193,7 @@ int send_fd(int socket, int fd);
 /* target.c: all resolve inside the new root and create nothing outside of it */
 enum { PLACE_FILE = 0, PLACE_DIRECTORY = 1, PLACE_EXACT = 2 };
 int target_open(Run *r, const char *target, int flags);
-int world_open(const char *path, int flags);
+int world_open(const Run *r, const char *path, int flags);
 int target_exact(Run *r, const char *target, int flags);
 int target_parent(Run *r, const char *target, const char **name);
 void target_forget(Run *r); /* something was mounted on what was there */

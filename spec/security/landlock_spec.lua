@@ -249,7 +249,7 @@ describe("isolation = 'filters'", function()
         if : 2>/dev/null >$d/moonsand-never; then echo "wrote $d"; fi
       done]], binds = {{source = out, read_only = false}}}
     assert.are.equal("", r.stderr)
-    local scratch = r.stdout:match("^x\n(/tmp/moonsand%-box%.[^\n]+)\n$")
+    local scratch = r.stdout:match("^x\n(/tmp/moonsand%-box%-[^\n]+)\n$")
     assert.is_not_nil(scratch, r.stdout)
     assert.is_nil(core.stat(scratch))
     assert.are.equal("y\n", host.read(out .. "/f"))

@@ -67,7 +67,7 @@ local function mark(number) return select(3, core.read(number, 1)) end
 
 --- How many processes are left; those that a signal is on its way to are waited for.
 local function left(world)
-  host.eventually(function() return (mark(END) - 1000) >> 1 == world.others end, 2)
+  host.eventually(function() return (mark(END) - 1000) >> 1 == world.others end)
   return (mark(END) - 1000) >> 1
 end
 
