@@ -1,5 +1,7 @@
 local core = require "moonsand.core"
+local host = require "spec.support.host"
 local layers = require "spec.support.layers"
+local seal = require "moonsand.layer.seal"
 
 local function problems(room, options)
   local findings = room.store:verify(options)
@@ -99,13 +101,17 @@ describe("the first use of a tree by a process", function()
   end)
 
   -- A crash is played by a meta file of another boot.
+  local function of_another_boot(meta)
+    local text = assert(seal.open(host.read(meta)))
+    layers.write(meta, seal.close((text:gsub("boot %S+", "boot other"))))
+  end
+
   local function after_a_crash(options, synced)
     local room <close> = layers.room(options)
     local tree = room:tree("a", {a = "1"})
     if synced then room.store:sync() end
     local meta = tree.path:gsub("/t$", "/meta")
-    local text = assert(io.open(meta)):read("a")
-    layers.write(meta, (text:gsub("boot %S+", "boot before-the-crash")))
+    of_another_boot(meta)
     layers.write(tree.path .. "/a", "2")
     room.store.dirty = false
     local found, why = room:reopen(options):tree(tree.digest)
@@ -121,7 +127,7 @@ describe("the first use of a tree by a process", function()
     local room <close> = layers.room()
     local tree = room:tree("a", {a = "1"})
     local meta = tree.path:gsub("/t$", "/meta")
-    layers.write(meta, (assert(io.open(meta)):read("a"):gsub("boot %S+", "boot other")))
+    of_another_boot(meta)
     assert.is_table(room:reopen():tree(tree.digest))
     assert.matches("\ndurable yes\n", assert(io.open(meta)):read("a"))
     assert.is_table(room:reopen():tree(tree.digest))

@@ -228,6 +228,21 @@ local function summarise(self, nodes, outcome, started)
   return summary
 end
 
+-- A collection spares what the last builds came to.
+local function remember(self, nodes)
+  local digests = {}
+  local function add(digest)
+    if digest then digests[digest] = true end
+  end
+  for _, node in ipairs(nodes) do
+    local found = node.record or {over = {}, trees = {}}
+    add(found.layer)
+    for _, digest in ipairs(found.over) do add(digest) end
+    for _, digest in pairs(found.trees) do add(digest) end
+  end
+  self.store:remember(order.keys(digests))
+end
+
 --- Build. Faults of recipes are thrown before anything runs; a failed task is in the summary.
 ---@param targets string[]   "zlib", "zlib:compile", "zlib:do_compile"
 ---@return moonsand.build.Summary
@@ -241,7 +256,9 @@ function Builder:run(targets)
   end
   self.events:send("build_started", {total = #nodes, targets = targets})
   report_known(self, nodes)
-  return summarise(self, nodes, carry_out(self, to_run(nodes)), started)
+  local outcome = carry_out(self, to_run(nodes))
+  remember(self, nodes)
+  return summarise(self, nodes, outcome, started)
 end
 
 --- The sandbox of a task for a person to go into: as it stopped, when it failed; as it ended; or as

@@ -20,6 +20,7 @@ M.verbs = {
   {"recipes", "the recipes that there are"},
   {"tasks", "the tasks of a recipe, and what they wait for"},
   {"parse", "read all recipes, and say everything that is wrong with them"},
+  {"cache", "what the store holds; check it, collect what nobody needs"},
   {"doctor", "what this host can do, and what to do about what it cannot"},
   {"repl", "a Lua prompt with the toolkit at hand"},
   {"help", "the options of a verb"},

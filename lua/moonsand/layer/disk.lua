@@ -5,12 +5,13 @@ local fault = require "moonsand.fault"
 local M = {}
 
 M.ENOENT, M.EAGAIN, M.EEXIST, M.ENOSPC, M.ENOTEMPTY = 2, 11, 17, 28, 39
-local EDQUOT = 122
+local EROFS, EDQUOT = 30, 122
 
 local function hint(errno)
   if errno == M.ENOSPC or errno == EDQUOT then
     return "make room: moonsand cache gc, or a store on a larger file system"
   end
+  if errno == EROFS then return "the store can only be read: moonsand cache list, size, verify" end
 end
 
 --- Pass the results of a core call through; its refusal is thrown as a fault.

@@ -5,7 +5,6 @@ local disk = require "moonsand.layer.disk"
 local gc = require "moonsand.layer.gc"
 local layout = require "moonsand.layer.layout"
 local scratches = require "moonsand.layer.scratch"
-local store = require "moonsand.layer.store"
 
 local M = {}
 
@@ -71,8 +70,7 @@ end
 ---@return string[] stuck     what could not be removed, and why
 function M.fix(path)
   if not is_store(path) then return {}, {} end
-  local own <close> = store.open(path)
-  return gc.tidy(own)
+  return gc.tidy(path)
 end
 
 return M

@@ -1,25 +1,28 @@
 --- Garbage collection: mark and move to the trash under the lock, delete after it. Moving does not
 --- disturb what is mounted just now, and what a living process holds, or a pin names, is never
 --- moved.
+local census = require "moonsand.layer.census"
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
-local layout = require "moonsand.layer.layout"
 local leases = require "moonsand.layer.lease"
-local publish = require "moonsand.layer.publish"
+local roots = require "moonsand.layer.roots"
 local scratches = require "moonsand.layer.scratch"
-local verify = require "moonsand.layer.verify"
+local trash = require "moonsand.layer.trash"
 
 local M = {}
 
 ---@class moonsand.GcOptions
 ---@field max_used? integer  bytes that trees and work layers may take; default: see `default_cap`
 ---@field min_free? integer  bytes that the file system shall have free
+---@field unused_days? number what was not used for so long goes, whatever the size
+---@field keep_builds? integer  how many of the last builds are spared; default 3
 ---@field kept_days? number  how long kept scratch directories of failed tasks stay; default 14
 ---@field dry_run? boolean   say what would go, move nothing
 
 ---@class moonsand.GcReport
 ---@field removed {kind: string, digest: string, bytes: integer}[]
 ---@field records integer   records that named something removed
+---@field builds integer    builds that are no longer remembered
 ---@field scratch integer   scratch directories of dead processes
 ---@field kept integer      kept scratch directories that were too old
 ---@field freed integer     bytes, about
@@ -27,41 +30,11 @@ local M = {}
 ---@field held integer      trees and work layers that somebody uses
 ---@field stuck string[]    what could not be deleted, and why
 
--- A file costs its inode and half a block on top of its bytes.
-local FILE_COST = 2048
-local DAY_NS = 86400 * 1000000000
-local CAP = 100 << 30
+local DAY_NS <const> = 86400 * 1000000000
+local CAP <const> = 100 << 30
 
-local function item_of(kind, found)
-  local meta = publish.read_meta(disk.read(found.place .. "/meta"))
-  local st = core.stat(found.place .. "/meta")
-  return {kind = kind, digest = found.digest, place = found.place,
-    used_ns = st and st.mtime_ns or 0, over = meta and meta.over or "", name = meta and meta.name,
-    bytes = meta and meta.bytes + meta.files * FILE_COST or 0}
-end
-
-local function list(store)
-  local items, used = {}, 0
-  for _, kind in ipairs(layout.kinds) do
-    for _, found in ipairs(verify.places(store.path, kind)) do
-      local item = item_of(kind, found)
-      items[#items + 1], used = item, used + item.bytes
-    end
-  end
-  table.sort(items, function(a, b)
-    if a.used_ns ~= b.used_ns then return a.used_ns < b.used_ns end
-    return a.digest < b.digest
-  end)
-  return items, used
-end
-
-local function pinned(store, held)
-  for _, name in ipairs(disk.names(store.path .. "/roots")) do
-    local text = disk.read(store.path .. "/roots/" .. name) or ""
-    for digest in text:gmatch("%x+") do held[digest] = true end
-  end
-  return held
-end
+--- How many of the last builds are spared when nothing is said.
+M.BUILDS = 3
 
 --- The cap when none is given: 100 GiB, or half of what the store and the free space make together.
 ---@param used integer
@@ -86,11 +59,13 @@ local function add_dependents(items, victims, held)
   until not grew
 end
 
--- Least recently used first, until both limits hold.
+-- Least recently used first: what is too old, then more until both limits hold.
 local function choose(items, used, held, limits)
   local victims, free = {}, limits.free
   for _, item in ipairs(items) do
-    if used <= limits.max_used and free >= limits.min_free then break end
+    if used <= limits.max_used and free >= limits.min_free and item.used_ns >= limits.since then
+      break
+    end
     if not held[item.digest] then
       victims[item.digest] = item
       used, free = used - item.bytes, free + item.bytes
@@ -100,75 +75,93 @@ local function choose(items, used, held, limits)
   return victims
 end
 
-local function mentions(text, victims)
+local function mentions(text, gone)
   for word in text:gmatch("%x+") do
-    if #word == 64 and victims[word] then return true end
+    if #word == 64 and gone[word] then return true end
   end
   return false
 end
 
--- Records that name something that goes. Logs stay: they are for people.
+-- Action records that name something that goes, then the intents that lead to them, and their logs.
 local function drop_records(store, victims, dry_run)
-  local count = 0
+  local count, gone = 0, {}
   if not next(victims) then return 0 end
+  for digest in pairs(victims) do gone[digest] = true end
   for _, kind in ipairs {"action", "intent"} do
-    local folder = store.path .. "/" .. layout.folder(kind)
-    for _, shard in ipairs(disk.names(folder)) do
-      for _, name in ipairs(disk.names(folder .. "/" .. shard)) do
-        local path = ("%s/%s/%s"):format(folder, shard, name)
-        if mentions(disk.read(path) or "", victims) then
-          count = count + 1
-          if not dry_run then core.unlink(path) end
-        end
+    for _, found in ipairs(census.records(store, kind)) do
+      if mentions(disk.read(found.path) or "", gone) then
+        gone[found.key], count = true, count + 1
+        if not dry_run then core.unlink(found.path) end
       end
     end
+  end
+  for _, found in ipairs(dry_run and {} or census.records(store, "log")) do
+    if gone[found.key:match("%x+$")] then core.unlink(found.path) end
   end
   return count
 end
 
+local function drop_builds(store, keep, dry_run)
+  local list = roots.builds(store)
+  for i = keep + 1, #list do
+    if not dry_run then core.unlink(list[i]) end
+  end
+  return math.max(0, #list - keep)
+end
+
 local function drop_kept(store, days, dry_run)
   local count, before = 0, core.time_ns() - math.floor(days * DAY_NS)
-  for _, name in ipairs(disk.names(store.path .. "/kept")) do
-    local path = store.path .. "/kept/" .. name
+  for _, name in ipairs(disk.names(store .. "/kept")) do
+    local path = store .. "/kept/" .. name
     local st = core.stat(path)
     if st and st.mtime_ns < before then
       count = count + 1
-      if not dry_run then store:discard(path) end
+      if not dry_run then trash.discard(store, path) end
     end
   end
   return count
 end
 
 local function limits_of(store, options, used)
-  local free = disk.must("look at", core.statfs(store.path)).free
-  return {free = free, min_free = options.min_free or 0,
-    max_used = options.max_used or M.default_cap(used, free)}
+  local free = disk.must("look at", core.statfs(store)).free
+  local days, cap = options.unused_days, options.max_used
+  -- Who says how old things may be does not want them to go for their size.
+  if not cap then cap = days and math.maxinteger or M.default_cap(used, free) end
+  return {free = free, min_free = options.min_free or 0, max_used = cap,
+    since = days and core.time_ns() - math.floor(days * DAY_NS) or math.mininteger}
 end
 
-local function mark(store, options, report)
-  local held = pinned(store, leases.live(store.path))
-  local items, used = list(store)
-  local victims = choose(items, used, held, limits_of(store, options, used))
-  report.records = drop_records(store, victims, options.dry_run)
+local function take(store, items, victims, dry_run, report)
   for _, item in ipairs(items) do
     if victims[item.digest] then
       report.removed[#report.removed + 1] = {kind = item.kind, digest = item.digest,
         bytes = item.bytes, name = item.name}
       report.freed = report.freed + item.bytes
-      if not options.dry_run then store:discard(item.place) end
-    elseif held[item.digest] then
-      report.held = report.held + 1
+      if not dry_run then trash.discard(store, item.place) end
     end
   end
+end
+
+local function mark(store, options, report)
+  local keep, dry_run = options.keep_builds or M.BUILDS, options.dry_run
+  local held = roots.held(store, keep, leases.live(store))
+  local items, used = census.items(store)
+  local victims = choose(items, used, held, limits_of(store, options, used))
+  for _, item in ipairs(items) do
+    if held[item.digest] then report.held = report.held + 1 end
+  end
+  report.records = drop_records(store, victims, dry_run)
+  take(store, items, victims, dry_run, report)
   report.used = used - report.freed
-  report.kept = drop_kept(store, options.kept_days or 14, options.dry_run)
-  if not options.dry_run then report.scratch = scratches.sweep(store) end
+  report.builds = drop_builds(store, keep, dry_run)
+  report.kept = drop_kept(store, options.kept_days or 14, dry_run)
+  if not dry_run then report.scratch = scratches.sweep(store) end
 end
 
 -- Lock files that nobody holds. A lock whose name goes meanwhile is taken anew by whoever waits.
 local function drop_locks(store)
-  for _, name in ipairs(disk.names(store.path .. "/lock")) do
-    local path = store.path .. "/lock/" .. name
+  for _, name in ipairs(disk.names(store .. "/lock")) do
+    local path = store .. "/lock/" .. name
     local lock <close> = name ~= "gc" and core.lock(path, "exclusive", "try") or nil
     if lock then core.unlink(path) end
   end
@@ -183,27 +176,28 @@ local function empty(folder, report)
 end
 
 --- Remove what killed processes left: their scratch directories, and what is in the trash.
----@param store moonsand.Store
+---@param store string   its path
 ---@return string[] removed   paths
 ---@return string[] stuck     what could not be deleted, and why
 function M.tidy(store)
   local removed, report = {}, {stuck = {}}
   do
-    local _ <close> = disk.must("lock", core.lock(store.path .. "/lock/gc", "exclusive"))
-    for _, name in ipairs(disk.names(store.path .. "/trash")) do
-      removed[#removed + 1] = store.path .. "/trash/" .. name
+    local _ <close> = disk.must("lock", core.lock(store .. "/lock/gc", "exclusive"))
+    for _, name in ipairs(disk.names(store .. "/trash")) do
+      removed[#removed + 1] = store .. "/trash/" .. name
     end
-    for _, path in ipairs(scratches.dead(store.path)) do removed[#removed + 1] = path end
+    for _, path in ipairs(scratches.dead(store)) do removed[#removed + 1] = path end
     scratches.sweep(store)
   end
-  empty(store.path .. "/trash", report)
+  empty(store .. "/trash", report)
   return removed, report.stuck
 end
 
-local known = {max_used = true, min_free = true, kept_days = true, dry_run = true}
+local known = {max_used = true, min_free = true, unused_days = true, keep_builds = true,
+  kept_days = true, dry_run = true}
 
 --- Collect. Waits for the moments in which others publish or claim; never for their work.
----@param store moonsand.Store
+---@param store string   its path
 ---@param options? moonsand.GcOptions
 ---@return moonsand.GcReport
 function M.run(store, options)
@@ -211,16 +205,16 @@ function M.run(store, options)
   for name in pairs(options) do
     if not known[name] then error(("unknown option '%s'"):format(tostring(name)), 3) end
   end
-  local report = {removed = {}, records = 0, scratch = 0, kept = 0, freed = 0, used = 0, held = 0,
-    stuck = {}}
+  local report = {removed = {}, records = 0, builds = 0, scratch = 0, kept = 0, freed = 0, used = 0,
+    held = 0, stuck = {}}
   do
-    local _ <close> = disk.must("lock", core.lock(store.path .. "/lock/gc", "exclusive"))
+    local _ <close> = disk.must("lock", core.lock(store .. "/lock/gc", "exclusive"))
     mark(store, options, report)
   end
   if options.dry_run then return report end
   drop_locks(store)
-  empty(store.path .. "/trash", report)
-  empty(store.path .. "/quarantine", report)
+  empty(store .. "/trash", report)
+  empty(store .. "/quarantine", report)
   return report
 end
 

@@ -8,9 +8,12 @@ local M = {}
 --- The first line of the file `format`. It changes when an older moonsand would misread the store.
 M.FORMAT = "1 sha256 flat"
 
+--- The attribute of a log that holds its digest.
+M.DIGEST = "user.moonsand.sha256"
+
 -- Top-level names. `empty` holds two empty directories: a read-only overlay needs two lowers.
 local names = {"trees", "layers", "ac", "ik", "logs", "tmp", "trash", "quarantine", "leases",
-  "roots", "kept", "lock", "empty"}
+  "roots", "builds", "kept", "lock", "empty"}
 
 local records = {action = "ac", intent = "ik", log = "logs"}
 local folders = {tree = "trees", layer = "layers"}
@@ -133,6 +136,20 @@ local function check_format(path, text)
   end
   fault.throw("layer", ("'%s/format' says '%s', which is no store's format"):format(path, format),
     {hint = "name another directory, or remove this one"})
+end
+
+--- The path of a store that is there; nothing is made or written.
+---@param dir string
+---@return string path  absolute, without links
+function M.find(dir)
+  local path = core.realpath(dir)
+  local format = path and disk.read(path .. "/format")
+  if not format then
+    fault.throw("layer", ("there is no store in '%s'"):format(dir),
+      {hint = "a build makes one; --state DIR or MOONSAND_DIR says where it is"})
+  end
+  check_format(path, format)
+  return path
 end
 
 --- Make or check the store's directory.

@@ -23,6 +23,7 @@ Lease.__index = Lease
 function M.new(path, identity)
   for n = 1, math.huge do
     local file = ("%s/leases/%s.%d"):format(path, identity, n)
+    disk.append(file, "") -- a disk that can only be read says so
     local lock = disk.unless("take a lease", disk.EAGAIN, core.lock(file, "exclusive", "try"))
     if lock then
       disk.write(file, "") -- a dead process of this name may have left one
@@ -48,9 +49,22 @@ function Lease:close()
   self.lock = nil
 end
 
+--- The digests that leases name, also those of the dead. Nothing is locked or removed.
+---@param path string
+---@return table<string, string>
+function M.held(path)
+  local held = {}
+  for _, name in ipairs(disk.names(path .. "/leases")) do
+    for digest in (disk.read(path .. "/leases/" .. name) or ""):gmatch("%x+") do
+      held[digest] = "in use"
+    end
+  end
+  return held
+end
+
 --- The digests that live processes hold; dead leases are removed. Under the gc lock, exclusive.
 ---@param path string
----@return table<string, boolean>
+---@return table<string, string>
 function M.live(path)
   local held = {}
   for _, name in ipairs(disk.names(path .. "/leases")) do
@@ -60,7 +74,7 @@ function M.live(path)
     if lock then
       core.unlink(file)
     else
-      for digest in (disk.read(file) or ""):gmatch("%x+") do held[digest] = true end
+      for digest in (disk.read(file) or ""):gmatch("%x+") do held[digest] = "in use" end
     end
   end
   return held

@@ -4,10 +4,11 @@
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
 local layout = require "moonsand.layer.layout"
+local seal = require "moonsand.layer.seal"
 
 local M = {}
 
---- "key value" lines.
+--- "key value" lines, sealed.
 ---@param meta table<string, any>
 ---@return string
 function M.meta_text(meta)
@@ -17,7 +18,7 @@ function M.meta_text(meta)
       lines[#lines + 1] = key .. " " .. tostring(meta[key]):gsub("\n", " ") .. "\n"
     end
   end
-  return table.concat(lines)
+  return seal.close(table.concat(lines))
 end
 
 --- The meta file of what was read back in full after a crash: no need to doubt it again.
@@ -34,6 +35,7 @@ end
 ---@param text string?
 ---@return table?
 function M.read_meta(text)
+  text = seal.open(text)
   if not text then return nil end
   local meta = {}
   for key, value in text:gmatch("(%S+) ([^\n]*)\n") do meta[key] = value end

@@ -2,6 +2,7 @@
 --- is dead.
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
+local trashes = require "moonsand.layer.trash"
 
 local M = {}
 
@@ -46,7 +47,7 @@ function Scratch:close()
   local trash
   do -- half removed, without its owner file, it would look dead to a collection
     local _ <close> = self.store:hold()
-    trash = self.store:discard(self.path)
+    trash = trashes.discard(self.store.path, self.path)
   end
   self.owner:close()
   self.owner = nil
@@ -69,7 +70,7 @@ function Scratch:keep(name)
   disk.must("keep", core.touch(self.path)) -- its age begins now
   local _ <close> = store:hold()
   local place = M.kept_place(store, name)
-  store:discard(place)
+  trashes.discard(store.path, place)
   disk.must("keep", core.rename(self.path, place))
   self.owner:close()
   self.owner = nil
@@ -109,11 +110,11 @@ function M.dead(path)
 end
 
 --- Move them to the trash. Under the gc lock, exclusive.
----@param store moonsand.Store
+---@param store string   its path
 ---@return integer count
 function M.sweep(store)
-  local dead = M.dead(store.path)
-  for _, path in ipairs(dead) do store:discard(path) end
+  local dead = M.dead(store)
+  for _, path in ipairs(dead) do trashes.discard(store, path) end
   return #dead
 end
 

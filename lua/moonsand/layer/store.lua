@@ -10,9 +10,12 @@ local layout = require "moonsand.layer.layout"
 local leases = require "moonsand.layer.lease"
 local loop = require "moonsand.loop"
 local publish = require "moonsand.layer.publish"
+local roots = require "moonsand.layer.roots"
 local scope = require "moonsand.scope"
 local scratches = require "moonsand.layer.scratch"
+local seal = require "moonsand.layer.seal"
 local stack = require "moonsand.layer.stack"
+local trash = require "moonsand.layer.trash"
 local tree = require "moonsand.layer.tree"
 local verify = require "moonsand.layer.verify"
 
@@ -91,7 +94,8 @@ function M.open(dir, options)
   local identity, boot = leases.identity()
   return setmetatable({path = path, identity = identity, boot = boot, known = {},
     sync_mode = options.sync or "batch", check = options.check or "manifest",
-    lease = leases.new(path, identity), synced = math.tointeger(disk.read(path .. "/synced")) or 0,
+    lease = leases.new(path, identity),
+    synced = math.tointeger(seal.open(disk.read(path .. "/synced"))) or 0,
     last_sync = core.clock()}, Store)
 end
 
@@ -126,7 +130,7 @@ function Store:sync()
   local now = core.time_ns()
   disk.must("sync", core.syncfs(self.path))
   self.dirty, self.last_sync = false, core.clock()
-  self:replace(self.path .. "/synced", tostring(now))
+  self:replace(self.path .. "/synced", seal.close(tostring(now)))
   self.synced = now
 end
 
@@ -152,33 +156,13 @@ function Store:kept(name)
   return scratches.kept(self, name)
 end
 
---- Move something of the store to the trash; the next collection deletes it.
----@param path string
----@return string? trash  where it is now; nil when there was nothing
-function Store:discard(path)
-  while true do
-    -- A name that was never used: somebody may still be deleting what had an older one.
-    local to = ("%s/trash/%s.%d"):format(self.path, self.identity, core.time_ns())
-    local ok, err, errno = core.rename(path, to, "noreplace")
-    if ok then return to end
-    if errno == disk.ENOENT then return nil end
-    if errno ~= disk.EEXIST then disk.must("discard", ok, err, errno) end
-  end
-end
-
 --- Put a bad tree or work layer aside: from now on it is not there. The next collection deletes it.
 ---@param kind "tree"|"layer"
 ---@param digest string
 function Store:quarantine(kind, digest)
   local _ <close> = self:hold()
   self.known[kind .. digest] = nil
-  local place = layout.place(self.path, kind, digest)
-  for n = 1, math.huge do
-    local to = ("%s/quarantine/%s.%s.%d"):format(self.path, kind, digest, n)
-    local ok, err, errno = core.rename(place, to, "noreplace")
-    if ok or errno == disk.ENOENT then return end
-    if errno ~= disk.EEXIST then disk.must("quarantine", ok, err, errno) end
-  end
+  trash.quarantine(self.path, layout.place(self.path, kind, digest), kind .. "." .. digest)
 end
 
 -- Lease first, then look: a collection is either before both or after both.
@@ -342,11 +326,12 @@ function Store:empty()
 end
 
 -- Replace a small file in one step; durable: even after a crash of the machine it is the old or the
--- new text that is there.
-function Store:replace(path, text, durable)
+-- new text that is there. digest: kept as the attribute of a file that is not sealed.
+function Store:replace(path, text, durable, digest)
   if not self.private then self.private = self:scratch() end
   local new = self.private.path .. "/record"
   disk.write(new, text)
+  if digest then disk.must("mark", core.set_xattr(new, layout.DIGEST, digest)) end
   if durable or self.sync_mode == "each" then disk.must("sync", core.fsync(new)) end
   disk.must("replace", core.rename(new, path))
 end
@@ -359,9 +344,9 @@ end
 function Store:put_record(kind, key, text)
   local path = layout.record(self.path, kind, key)
   publish.make_shard(self, path)
-  -- A log is for people's tools; the others say whether they are whole.
-  if kind ~= "log" then text = core.sha256(text) .. "\n" .. text end
-  self:replace(path, text)
+  -- A log is for people's tools, so its digest is an attribute; the others begin with theirs.
+  local digest = kind == "log" and core.sha256(text) or nil
+  self:replace(path, digest and text or seal.close(text), false, digest)
   publish.sync_names(self, path)
   return path
 end
@@ -372,10 +357,8 @@ end
 ---@return string?
 function Store:record(kind, key)
   local text = disk.read(layout.record(self.path, kind, key))
-  if not text or kind == "log" then return text end
-  local digest, body = text:sub(1, 64), text:sub(66)
-  if core.sha256(body) ~= digest then return nil end
-  return body
+  if kind == "log" then return text end
+  return seal.open(text)
 end
 
 --- The file of a record, there or not.
@@ -406,26 +389,30 @@ end
 ---@param name string
 ---@param digests string[]
 function Store:pin(name, digests)
-  local path = self.path .. "/roots/" .. disk.escape(name)
-  for _, digest in ipairs(digests) do layout.check_digest(digest) end
-  if #digests > 0 then return self:replace(path, table.concat(digests, "\n") .. "\n", true) end
-  disk.unless("unpin", disk.ENOENT, core.unlink(path))
+  roots.pin(self, name, digests)
+end
+
+--- Remember what a build came to: a collection spares the last few builds.
+---@param digests string[]
+function Store:remember(digests)
+  roots.remember(self, digests)
 end
 
 --- Collect garbage: see gc.lua.
 ---@param options? moonsand.GcOptions
 ---@return moonsand.GcReport
 function Store:gc(options)
-  return gc.run(self, options)
+  return gc.run(self.path, options)
 end
 
 --- Check everything: see verify.lua.
----@param options? {full?: boolean, repair?: boolean}
+---@param options? moonsand.VerifyOptions
 ---@return moonsand.Finding[] findings
----@return integer checked
+---@return integer checked   trees and work layers
 function Store:verify(options)
-  local findings, checked = verify.run(self, options)
-  return findings, checked
+  local findings, counts = verify.run(self.path, options)
+  if options and options.repair then self.known = {} end
+  return findings, counts.tree + counts.layer
 end
 
 return M
