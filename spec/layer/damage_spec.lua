@@ -123,6 +123,28 @@ describe("verify of a store with one of everything", function()
     end
   end)
 
+  it("finds a small file that is whole, but another one's", function()
+    local room <close> = stocked()
+    local other = room:reopen():put_record("action", key "c", "layer none\n")
+    layers.write(room.action, host.read(other))
+    assert.are.equal("is not as it was written", paths(check(room))[room.action])
+    assert.is_nil(room.store:record("action", key "a"))
+  end)
+
+  it("finds a log without its digest", function()
+    local room <close> = stocked()
+    local text = host.read(room.log)
+    assert(core.unlink(room.log))
+    layers.write(room.log, text)
+    assert.are.equal("is not as it was written", paths(check(room))[room.log])
+  end)
+
+  it("accepts a record whose lower layers are gone: its result can be used without", function()
+    local room <close> = stocked()
+    room:reopen():put_record("action", key "d", "over " .. key "e" .. "\nlog text\n")
+    assert.are.same({}, check(room))
+  end)
+
   it("forgets with a tree the records that lead to it", function()
     local room <close> = stocked()
     flip(room.files["a file of a tree"])

@@ -8,7 +8,7 @@ describe("opening a store", function()
   it("makes one of a directory that is missing, with its format", function()
     local dir <close> = host.scratch()
     local store <close> = layer.open(dir.path .. "/a/b")
-    assert.are.equal("1 sha256 flat\n", dir:read("a/b/format"))
+    assert.are.equal("2 sha256 flat\n", dir:read("a/b/format"))
     assert.are.equal("store " .. dir.path .. "/a/b", tostring(store))
   end)
 
@@ -21,12 +21,23 @@ describe("opening a store", function()
 
   it("refuses a newer format and says which one it knows", function()
     local room <close> = layers.room()
-    layers.write(room.store_path .. "/format", "2 sha256 packed\n")
+    layers.write(room.store_path .. "/format", "3 sha256 packed\n")
     local fault = layers.fault(layer.open, room.store_path)
     assert.are.equal("layer", fault.kind)
-    assert.are.equal(("the store '%s' has format '2 sha256 packed'; this moonsand knows "
-      .. "'1 sha256 flat'"):format(room.store_path), fault.message)
+    assert.are.equal(("the store '%s' has format '3 sha256 packed'; this moonsand knows "
+      .. "'2 sha256 flat'"):format(room.store_path), fault.message)
     assert.are.equal("use a newer moonsand, or another store", fault.hint)
+  end)
+
+  it("refuses an older format, and says what to do, instead of calling all damaged", function()
+    local room <close> = layers.room()
+    layers.write(room.store_path .. "/format", "1 sha256 flat\n")
+    for _, look in ipairs {layer.open, layout.find} do
+      local fault = layers.fault(look, room.store_path)
+      assert.are.equal(("the store '%s' has format '1 sha256 flat', of an older moonsand; this one "
+        .. "has '2 sha256 flat'"):format(room.store_path), fault.message)
+      assert.matches("remove it: it is a cache", fault.hint, 1, true)
+    end
   end)
 
   it("refuses a format that is none", function()
@@ -48,7 +59,7 @@ describe("opening a store", function()
     dir:dir("store/trees")
     dir:file("store/format.123", "1 sha")
     local store <close> = layer.open(dir.path .. "/store")
-    assert.are.equal("1 sha256 flat\n", dir:read("store/format"))
+    assert.are.equal("2 sha256 flat\n", dir:read("store/format"))
     assert.is_nil((store:tree(core.sha256("none"))))
   end)
 

@@ -35,8 +35,8 @@ end
 ---@field over string       digests of the layers that a work layer was written over
 ---@field name? string      who made it
 
-local function item_of(kind, found)
-  local meta = publish.read_meta(disk.read(found.place .. "/meta")) or {files = 0, bytes = 0}
+local function item_of(path, kind, found)
+  local meta = publish.read_meta(path, found.place) or {files = 0, bytes = 0}
   local st = core.stat(found.place .. "/meta")
   return {kind = kind, digest = found.digest, place = found.place,
     used_ns = st and st.mtime_ns or 0, over = meta.over or "", name = meta.name,
@@ -51,7 +51,7 @@ function M.items(path)
   local items, used = {}, 0
   for _, kind in ipairs(layout.kinds) do
     for _, found in ipairs(M.places(path, kind)) do
-      local item = item_of(kind, found)
+      local item = item_of(path, kind, found)
       items[#items + 1], used = item, used + item.bytes
     end
   end

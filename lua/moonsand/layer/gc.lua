@@ -5,6 +5,7 @@ local census = require "moonsand.layer.census"
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
 local leases = require "moonsand.layer.lease"
+local records = require "moonsand.layer.record"
 local roots = require "moonsand.layer.roots"
 local scratches = require "moonsand.layer.scratch"
 local trash = require "moonsand.layer.trash"
@@ -75,24 +76,35 @@ local function choose(items, used, held, limits)
   return victims
 end
 
-local function mentions(text, gone)
-  for word in text:gmatch("%x+") do
-    if #word == 64 and gone[word] then return true end
+local function mentions(record, gone)
+  for _, word in ipairs(record.needs) do
+    if gone[word] then return true end
   end
   return false
 end
 
--- Action records that name something that goes, then the intents that lead to them, and their logs.
-local function drop_records(store, victims, dry_run)
+-- Actions and intents with what they need. A record that is written later cannot need a victim:
+-- whoever writes it holds what it names.
+local function read_records(store)
+  local list = {}
+  for _, kind in ipairs {"action", "intent"} do
+    for _, found in ipairs(census.records(store, kind)) do
+      found.needs = records.needs(disk.read(found.path) or "")
+      list[#list + 1] = found
+    end
+  end
+  return list
+end
+
+-- Action records that need something that goes, then the intents that lead to them, and their logs.
+local function drop_records(store, list, victims, dry_run)
   local count, gone = 0, {}
   if not next(victims) then return 0 end
   for digest in pairs(victims) do gone[digest] = true end
-  for _, kind in ipairs {"action", "intent"} do
-    for _, found in ipairs(census.records(store, kind)) do
-      if mentions(disk.read(found.path) or "", gone) then
-        gone[found.key], count = true, count + 1
-        if not dry_run then core.unlink(found.path) end
-      end
+  for _, found in ipairs(list) do
+    if mentions(found, gone) then
+      gone[found.key], count = true, count + 1
+      if not dry_run then core.unlink(found.path) end
     end
   end
   for _, found in ipairs(dry_run and {} or census.records(store, "log")) do
@@ -142,20 +154,48 @@ local function take(store, items, victims, dry_run, report)
   end
 end
 
-local function mark(store, options, report)
+-- What is held holds what it was written over: one cannot be used without the others.
+local function add_below(items, held)
+  local over, queue = {}, {}
+  for _, item in ipairs(items) do over[item.digest] = item.over end
+  for digest in pairs(held) do queue[#queue + 1] = digest end
+  while #queue > 0 do
+    local above = table.remove(queue)
+    for digest in (over[above] or ""):gmatch("%x+") do
+      if not held[digest] then
+        held[digest], queue[#queue + 1] = held[above], digest
+      end
+    end
+  end
+  return held
+end
+
+-- What was used or made again since the census is no victim any more.
+local function spare_used(items, held)
+  for _, item in ipairs(items) do
+    local st = core.stat(item.place .. "/meta")
+    if st and st.mtime_ns > item.used_ns then held[item.digest] = held[item.digest] or "in use" end
+  end
+end
+
+-- Under the lock: only what cannot change while nobody claims or publishes.
+local function mark(store, found, options, report)
   local keep, dry_run = options.keep_builds or M.BUILDS, options.dry_run
-  local held = roots.held(store, keep, leases.live(store))
-  local items, used = census.items(store)
-  local victims = choose(items, used, held, limits_of(store, options, used))
+  local items = found.items
+  local held = add_below(items, roots.held(store, keep, leases.live(store)))
+  local limits = limits_of(store, options, found.used)
+  if next(choose(items, found.used, held, limits)) then spare_used(items, held) end
+  local victims = choose(items, found.used, held, limits)
   for _, item in ipairs(items) do
     if held[item.digest] then report.held = report.held + 1 end
   end
-  report.records = drop_records(store, victims, dry_run)
+  report.records = drop_records(store, found.records, victims, dry_run)
   take(store, items, victims, dry_run, report)
-  report.used = used - report.freed
+  report.used = found.used - report.freed
   report.builds = drop_builds(store, keep, dry_run)
   report.kept = drop_kept(store, options.kept_days or 14, dry_run)
   if not dry_run then report.scratch = scratches.sweep(store) end
+  return held
 end
 
 -- Lock files that nobody holds. A lock whose name goes meanwhile is taken anew by whoever waits.
@@ -167,11 +207,15 @@ local function drop_locks(store)
   end
 end
 
--- What belongs to another user stays for that user's collection.
-local function empty(folder, report)
+-- What belongs to another user stays for that user's collection; what is still mounted somewhere,
+-- until it is not.
+local function empty(folder, report, held)
   for _, name in ipairs(disk.names(folder)) do
-    local ok, err = core.remove_tree(folder .. "/" .. name)
-    if not ok then report.stuck[#report.stuck + 1] = err end
+    local digest = name:match("^%l+%.(%x+)%.%d+$") -- as the quarantine names it
+    if not (digest and held and held[digest]) then
+      local ok, err = core.remove_tree(folder .. "/" .. name)
+      if not ok then report.stuck[#report.stuck + 1] = err end
+    end
   end
 end
 
@@ -207,14 +251,17 @@ function M.run(store, options)
   end
   local report = {removed = {}, records = 0, builds = 0, scratch = 0, kept = 0, freed = 0, used = 0,
     held = 0, stuck = {}}
+  local items, used = census.items(store)
+  local found = {items = items, used = used, records = read_records(store)}
+  local held
   do
     local _ <close> = disk.must("lock", core.lock(store .. "/lock/gc", "exclusive"))
-    mark(store, options, report)
+    held = mark(store, found, options, report)
   end
   if options.dry_run then return report end
   drop_locks(store)
   empty(store .. "/trash", report)
-  empty(store .. "/quarantine", report)
+  empty(store .. "/quarantine", report, held)
   return report
 end
 

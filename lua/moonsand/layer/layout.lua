@@ -5,8 +5,10 @@ local fault = require "moonsand.fault"
 
 local M = {}
 
---- The first line of the file `format`. It changes when an older moonsand would misread the store.
-M.FORMAT = "1 sha256 flat"
+--- The version of the format, and the first line of the file `format`. It changes when one moonsand
+--- would misread what another has written.
+M.VERSION = 2
+M.FORMAT = M.VERSION .. " sha256 flat"
 
 --- The attribute of a log that holds its digest.
 M.DIGEST = "user.moonsand.sha256"
@@ -129,10 +131,14 @@ end
 local function check_format(path, text)
   local format = text:match("^[^\n]*")
   if format == M.FORMAT then return end
-  local version = tonumber(format:match("^(%d+)"))
-  if version and version > 1 then
+  local version = math.tointeger(tonumber(format:match("^(%d+) ")))
+  if version and version > M.VERSION then
     fault.throw("layer", ("the store '%s' has format '%s'; this moonsand knows '%s'")
       :format(path, format, M.FORMAT), {hint = "use a newer moonsand, or another store"})
+  elseif version then
+    fault.throw("layer", ("the store '%s' has format '%s', of an older moonsand; this one has '%s'")
+      :format(path, format, M.FORMAT), {hint = "remove it: it is a cache, and the next build fills "
+      .. "a new one; or name another place: MOONSAND_DIR=DIR"})
   end
   fault.throw("layer", ("'%s/format' says '%s', which is no store's format"):format(path, format),
     {hint = "name another directory, or remove this one"})

@@ -8,34 +8,35 @@ local seal = require "moonsand.layer.seal"
 
 local M = {}
 
---- "key value" lines, sealed.
----@param meta table<string, any>
----@return string
-function M.meta_text(meta)
+-- "key value" lines, sealed for a place.
+local function meta_text(store, place, meta)
   local lines = {}
   for _, key in ipairs {"kind", "name", "files", "bytes", "published", "boot", "durable", "over"} do
     if meta[key] ~= nil then
       lines[#lines + 1] = key .. " " .. tostring(meta[key]):gsub("\n", " ") .. "\n"
     end
   end
-  return seal.close(table.concat(lines))
+  return seal.close(store, place .. "/meta", table.concat(lines))
 end
 
 --- The meta file of what was read back in full after a crash: no need to doubt it again.
+---@param store string   path of the store
+---@param place string
 ---@param kind "tree"|"layer"
 ---@param meta table
 ---@return string
-function M.durable(kind, meta)
+function M.durable(store, place, kind, meta)
   meta.kind, meta.durable = kind, "yes"
   if meta.published == math.maxinteger then meta.published = 0 end
-  return M.meta_text(meta)
+  return meta_text(store, place, meta)
 end
 
---- Read what `meta_text` wrote; nil when it is not whole.
----@param text string?
+--- What the file `meta` of a place says; nil when it is not whole.
+---@param store string   path of the store
+---@param place string
 ---@return table?
-function M.read_meta(text)
-  text = seal.open(text)
+function M.read_meta(store, place)
+  local text = seal.read(store, place .. "/meta")
   if not text then return nil end
   local meta = {}
   for key, value in text:gmatch("(%S+) ([^\n]*)\n") do meta[key] = value end
@@ -84,13 +85,14 @@ end
 ---@field name? string     who made it, for people
 ---@field over? string     digests
 
-local function pack(store, parcel, folder)
+local function pack(store, parcel, folder, place)
   disk.must("prepare", core.remove_tree(folder))
   disk.must("prepare", core.mkdir(folder, 493)) -- 0755
   disk.write(folder .. "/manifest", parcel.manifest)
-  disk.write(folder .. "/meta", M.meta_text {kind = parcel.kind, name = parcel.name,
-    files = parcel.files, bytes = parcel.bytes, over = parcel.over, published = core.time_ns(),
-    boot = store.boot, durable = store.sync_mode == "each" and "yes" or nil})
+  disk.write(folder .. "/meta", meta_text(store.path, place, {kind = parcel.kind,
+    name = parcel.name, files = parcel.files, bytes = parcel.bytes, over = parcel.over,
+    published = core.time_ns(), boot = store.boot,
+    durable = store.sync_mode == "each" and "yes" or nil}))
 end
 
 --- Publish a parcel out of a scratch directory. When another process has published the same
@@ -102,7 +104,7 @@ end
 function M.run(store, scratch, parcel)
   local folder = scratch.path .. "/publish"
   local place = layout.place(store.path, parcel.kind, parcel.digest)
-  pack(store, parcel, folder)
+  pack(store, parcel, folder, place)
   M.make_shard(store, place)
   disk.must("publish", core.rename(parcel.content, folder .. "/t"))
   if store.sync_mode == "each" then disk.must("sync", core.syncfs(folder)) end

@@ -13,7 +13,7 @@ M.folders = {"roots", "builds"}
 
 local function text_of(digests)
   for _, digest in ipairs(digests) do layout.check_digest(digest) end
-  return seal.close(table.concat(digests, "\n") .. "\n")
+  return table.concat(digests, "\n") .. "\n"
 end
 
 --- Pin digests under a name; an empty list ends it.
@@ -23,7 +23,9 @@ end
 function M.pin(store, name, digests)
   local path = store.path .. "/roots/" .. disk.escape(name)
   local text = text_of(digests)
-  if #digests > 0 then return store:replace(path, text, true) end
+  if #digests > 0 then
+    return store:replace(path, seal.close(store.path, path, text), true)
+  end
   disk.unless("unpin", disk.ENOENT, core.unlink(path))
 end
 
@@ -33,21 +35,13 @@ end
 function M.remember(store, digests)
   if #digests == 0 then return end
   local text = text_of(core.tree.sorted(digests))
-  disk.must("make", core.mkdirs(store.path .. "/builds"))
-  store:replace(store.path .. "/builds/" .. text:sub(1, 64), text)
+  local path = store.path .. "/builds/" .. core.sha256(text)
+  store:replace(path, seal.close(store.path, path, text))
 end
 
---- Is the file of a root whole?
----@param path string
----@return boolean
-function M.is_whole(path)
-  return seal.open(disk.read(path)) ~= nil
-end
-
-local function add(path, how, held)
-  local raw = disk.read(path)
-  if not raw then return end
-  local text = seal.open(raw)
+local function add(store, path, how, held)
+  local text, there = seal.read(store, path)
+  if not there then return end
   if not text then
     fault.throw("layer", ("the root '%s' is damaged: what it names is not known"):format(path),
       {hint = "moonsand cache verify --repair forgets it; pin again what it was for"})
@@ -81,10 +75,10 @@ end
 function M.held(store, builds, held)
   held = held or {}
   for _, name in ipairs(disk.names(store .. "/roots")) do
-    add(store .. "/roots/" .. name, "pinned", held)
+    add(store, store .. "/roots/" .. name, "pinned", held)
   end
   for i, path in ipairs(M.builds(store)) do
-    if i <= builds then add(path, "build", held) end
+    if i <= builds then add(store, path, "build", held) end
   end
   return held
 end

@@ -7,6 +7,7 @@ local fault = require "moonsand.fault"
 local freeze = require "moonsand.layer.freeze"
 local layout = require "moonsand.layer.layout"
 local publish = require "moonsand.layer.publish"
+local records = require "moonsand.layer.record"
 local roots = require "moonsand.layer.roots"
 local seal = require "moonsand.layer.seal"
 local trash = require "moonsand.layer.trash"
@@ -52,9 +53,9 @@ end
 -- The small files beside the content, and nothing else.
 local parts = {t = true, manifest = true, meta = true}
 
-local function beside(place)
+local function beside(store, place)
   local problems = {}
-  if not publish.read_meta(disk.read(place .. "/meta")) then
+  if not publish.read_meta(store, place) then
     problems[1] = "the file 'meta' is not as it was written"
   end
   for _, name in ipairs(disk.names(place)) do
@@ -91,7 +92,8 @@ function Job:report(finding, before)
   if not self.repair then return end
   local _ <close> = disk.must("lock", core.lock(self.store .. "/lock/gc", "exclusive"))
   if identity(finding.path) ~= before then return end
-  local label = finding.kind .. "." .. (finding.path:sub(#self.store + 2):gsub("/", "-"))
+  local label = finding.kind .. "."
+    .. (finding.digest or finding.path:sub(#self.store + 2):gsub("/", "-"))
   finding.moved = trash.quarantine(self.store, finding.path, label:sub(1, 200))
   if finding.digest then self.gone[finding.digest] = true end
 end
@@ -109,7 +111,7 @@ local function place_problems(job, item, kind)
     return {"this is no name of a " .. (kind == "tree" and "tree" or "work layer")}
   end
   local problems = M.problems(item.place, kind, item.digest, job.full and "full" or "sizes")
-  local more = beside(item.place)
+  local more = beside(job.store, item.place)
   return table.move(more, 1, #more, #problems + 1, problems)
 end
 
@@ -137,21 +139,19 @@ local changed <const> = "is not as it was written"
 
 -- A record that is not whole, or leads to something that is not there.
 local function record_problems(job, item)
-  local raw = disk.read(item.path)
-  local text = raw and seal.open(raw)
-  if not text then return {raw and changed} end
-  for word in text:gmatch("%f[%x]%x+") do
-    if #word == 64 and word ~= item.key and not is_there(job, word) then
-      return {("names %s, which is not there"):format(word:sub(1, 12))}
+  local text, there = seal.read(job.store, item.path)
+  if not text then return {there and changed or nil} end
+  for _, digest in ipairs(records.needs(text)) do
+    if digest ~= item.key and not is_there(job, digest) then
+      return {("names %s, which is not there"):format(digest:sub(1, 12))}
     end
   end
   return {}
 end
 
 local function log_problems(_, item)
-  local wanted = core.xattr(item.path, layout.DIGEST)
-  local found = core.sha256_file(item.path)
-  return {wanted and found and found ~= wanted and changed or nil}
+  local found = disk.unless("read", disk.ENOENT, core.sha256_file(item.path))
+  return {found and found ~= core.xattr(item.path, layout.DIGEST) and changed or nil}
 end
 
 local function check_records(job, kind)
@@ -172,7 +172,8 @@ local function check_roots(job)
     for _, name in ipairs(disk.names(job.store .. "/" .. folder)) do
       local path = ("%s/%s/%s"):format(job.store, folder, name)
       local before = identity(path)
-      if not roots.is_whole(path) then
+      local text, there = seal.read(job.store, path)
+      if there and not text then
         job:report({kind = "root", path = path, problems = {changed}}, before)
       end
     end
@@ -182,7 +183,7 @@ end
 local function check_synced(job)
   local path = job.store .. "/synced"
   local before = identity(path)
-  if before and not math.tointeger(seal.open(disk.read(path))) then
+  if before and not math.tointeger((seal.read(job.store, path))) then
     job:report({kind = "file", path = path, problems = {changed}}, before)
   end
 end
