@@ -2,6 +2,7 @@
 import builtins
 import importlib
 import os
+import re
 import struct
 import sys
 import time
@@ -136,8 +137,26 @@ def references(store, frame, at):
     return names.of(text)
 
 
+def search(store, frame, at):
+    """Which texts regular expressions match, a digit each; then what is wrong with each of them."""
+    expressions, at = channel.decode(frame, at)
+    texts, at = channel.decode(frame, at)
+    anchored, at = channel.decode(frame, at)
+    good, wrong = [], []
+    for text in expressions:
+        try:
+            re.compile(text)
+            good.append(text)
+            wrong.append("")
+        except re.error as problem:
+            wrong.append(str(problem))
+    one = re.compile("|".join(good))
+    matches = one.match if anchored else one.search
+    return ["".join("1" if good and matches(text) else "0" for text in texts)] + wrong
+
+
 _requests = {ord("E"): expression, ord("B"): body, ord("H"): handler, ord("V"): applied,
-             ord("P"): references}
+             ord("P"): references, ord("M"): search}
 
 
 def define(frame):

@@ -27,11 +27,3 @@ describe("versions", function()
     assert.is_false(provider.answers(one, "1.1"))
   end)
 end)
-
-describe("bbappends", function()
-  it("belong to the recipe of the same name, a percent sign cuts", function()
-    local appends = {"/a/x_1.0.bbappend", "/a/x_%.bbappend", "/a/x_1.%.bbappend", "/a/y_%.bbappend"}
-    assert.are.same({appends[1], appends[2], appends[3]}, provider.appends("/r/x_1.0.bb", appends))
-    assert.are.same({appends[2]}, provider.appends("/r/x_2.0.bb", appends))
-  end)
-end)

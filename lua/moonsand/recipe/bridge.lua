@@ -330,6 +330,29 @@ function Bridge:references(d, code)
   return names
 end
 
+--- Which of some texts a regular expression is found in (or begins); what is wrong with each of the
+-- expressions, by its number. One that is wrong is found nowhere.
+---@param d moonsand.recipe.Data
+---@param expressions string[]
+---@param texts string[]
+---@param anchored boolean
+---@return boolean[] found, table<integer, string> wrong
+function Bridge:search(d, expressions, texts, anchored)
+  local what = ("the regular expression '%s'"):format(table.concat(expressions, " "))
+  local answer, thrown = guarded(d, function()
+    start(self)
+    return ask(self, d, "M", "search", self.helper:encode(expressions) ..
+      self.helper:encode(texts) .. self.helper:encode(anchored))
+  end, what)
+  if thrown then rethrow(self, d, thrown, what, nil, "python") end
+  local found, wrong = {}, {}
+  for i = 1, #texts do found[i] = sub(answer[1], i, i) == "1" end
+  for i = 2, #answer do
+    if answer[i] ~= "" then wrong[i - 1] = answer[i] end
+  end
+  return found, wrong
+end
+
 --- End the helper; it is started again when something needs it.
 function Bridge:close()
   self.helper:close()

@@ -1,9 +1,11 @@
 --- The configuration: what is read before any recipe, and the recipes that it names.
 local cache = require "moonsand.recipe.cache"
+local collection = require "moonsand.recipe.collection"
 local data = require "moonsand.recipe.data"
 local environment = require "moonsand.recipe.environment"
 local event = require "moonsand.recipe.event"
 local fault = require "moonsand.fault"
+local listing = require "moonsand.recipe.listing"
 local find = require "moonsand.recipe.find"
 local finish = require "moonsand.recipe.finish"
 local layers = require "moonsand.recipe.layers"
@@ -86,16 +88,16 @@ end
 
 -- The parse cache of a configuration: what it was made from is the key.
 local function open_cache(d, options)
-  local files, more = {}, {path = table.concat(options.path, ":")}
-  for path in pairs(d.files) do files[path] = true end
+  local paths, more = {}, {path = table.concat(options.path, ":")}
+  for path in pairs(d.files) do paths[path] = true end
   for name, value in pairs(options.environment or {}) do
     if name ~= "PWD" and name ~= "BBSERVER" then more["env " .. name] = value end
   end
   for name, value in pairs(options.variables or {}) do more["var " .. name] = value end
   for _, directory in ipairs(d.python and d.python:libraries_read() or {}) do
-    for _, path in ipairs(find.walk(find.disk, directory, ".py")) do files[path] = true end
+    for _, path in ipairs(find.walk(find.disk, directory, ".py")) do paths[path] = true end
   end
-  return cache.open(options.cache, cache.key(files, more))
+  return cache.open(options.cache, cache.key(paths, more))
 end
 
 local function take_environment(d, env)
@@ -145,18 +147,11 @@ function M.read(options)
   }, Configuration)
 end
 
--- A file's metadata layer and its priority: the longest BBFILE_PATTERN that begins its path.
-local function layer_of(d, file)
-  local best, priority, name = -1, 0, nil
-  for _, collection in ipairs(words(d:get("BBFILE_COLLECTIONS"))) do
-    local pattern = d:get("BBFILE_PATTERN_" .. collection) or ""
-    local text = find.unescaped(pattern)
-    if text ~= "" and file:sub(1, #text) == text and #text > best then
-      best, priority = #text, tonumber(d:get("BBFILE_PRIORITY_" .. collection)) or 0
-      name = collection
-    end
-  end
-  return name, math.tointeger(priority) or 0
+-- A file's metadata layer and its priority.
+local function layer_of(config, file)
+  config.collections = config.collections or collection.all(config.data)
+  local layer = collection.of(config.collections, file)
+  return layer and layer.name, layer and layer.priority or 0
 end
 
 -- Notes such as "(>= 1.2)" are not for us.
@@ -171,7 +166,7 @@ local function recipe_of(config, d, file, variant)
   for _, each in ipairs(provides) do seen = seen or each == name end
   if not seen then table.insert(provides, 1, name) end
   local _, version = lua.from_file(file)
-  local layer, priority = layer_of(config.data, file)
+  local layer, priority = layer_of(config, file)
   return {
     name = name, version = d:get("PV") or version or "1.0", revision = d:get("PR"),
     epoch = d:get("PE"), file = file, variant = variant, data = d, tasks = d.state.collected,
@@ -183,19 +178,10 @@ end
 
 local function files_of(config)
   if config.files then return end
-  local masks, refused = provider.masks(config.data)
-  if refused then
-    fault.throw("recipe", ("BBMASK holds '%s'"):format(refused), {
-      where = config.data:place("BBMASK"), reason = "unsupported",
-      hint = "groups and sets are not there yet: use '.', '*', '+', '?', '^' and '$'",
-    })
-  end
-  config.files, config.appends = provider.files(config.data, config.reader.disk, masks)
-  local lonely = provider.lonely(config.files, config.appends)
-  if lonely then
-    fault.throw("recipe", ("no recipe fits '%s'"):format(lonely), {where = lonely,
-      reason = "missing", hint = "an append is called like its recipe, or NAME_%.bbappend"})
-  end
+  local d = config.data
+  config.collections = config.collections or collection.all(d)
+  config.files, config.appends = listing.all(d, config.reader.disk, config.collections)
+  listing.check_appends(config.files, config.appends)
 end
 
 --- All recipe files that BBFILES names.
@@ -210,7 +196,7 @@ end
 ---@return moonsand.recipe.Recipe recipe, moonsand.recipe.Recipe[] variants
 function Configuration:load(file)
   files_of(self)
-  return self:load_with(file, provider.appends(file, self.appends))
+  return self:load_with(file, listing.appends(file, self.appends))
 end
 
 --- Read a recipe file with the appends given.
@@ -225,7 +211,7 @@ function Configuration:load_with(file, appends)
     local d = self.data:copy()
     d.log = {}
     d:put("FILE", file)
-    local layer = layer_of(self.data, file)
+    local layer = layer_of(self, file)
     if layer then d:put("FILE_LAYERNAME", layer) end
     parse.read(self.reader, d, file)
     for _, append in ipairs(appends) do parse.read(self.reader, d, append) end

@@ -2,7 +2,7 @@
 --- several processes. Little is kept of each; a recipe's store is read when it is asked for.
 local cache = require "moonsand.recipe.cache"
 local fault = require "moonsand.fault"
-local provider = require "moonsand.recipe.provider"
+local listing = require "moonsand.recipe.listing"
 local workers = require "moonsand.recipe.workers"
 
 local M = {}
@@ -36,7 +36,7 @@ end
 
 -- A file is known together with its appends.
 local function key_of(config, file)
-  return table.concat({file, table.unpack(provider.appends(file, config.appends))}, "\0")
+  return table.concat({file, table.unpack(listing.appends(file, config.appends))}, "\0")
 end
 
 local function keep(config, known, file, record)
