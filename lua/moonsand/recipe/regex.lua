@@ -6,7 +6,7 @@ local M = {}
 
 local hint = "without Python it may hold text, '.', '.*', '^' first and '$' last"
 
---- The Lua pattern of a plain expression: text, escaped punctuation, `.`, `.*`, `^` first, `$` last.
+--- The Lua pattern of a plain expression: text, escaped punctuation, `.`, `.*`, `^`, `$`.
 ---@param text string
 ---@return string?
 function M.plain(text)
