@@ -164,14 +164,14 @@ def explode_deps(s):
     return names
 
 
-_dependency = re.compile(r"\(\s*(<=|=<|<<|==|!=|>=|=>|>>|<|>|=)?\s*([^)]*)\)|([^\s(]+)")
+_dependency = re.compile(r"\(\s*(<=|=<|<<|==|!=|>=|=>|>>|<|>|=)?\s*([^)]*)\)|(\S+)")
 
 
 @bb.filter.filter_proc(name="bb.utils.explode_dep_versions2")
 def explode_dep_versions2(s, *, sort=True):
     """Name -> list of "operator version"."""
     found, last = collections.OrderedDict(), None
-    for operator, version, name in _dependency.findall(s.replace(",", " ")):
+    for operator, version, name in _dependency.findall(s.replace(",", "")):
         if name:
             last = name
             found.setdefault(name, [])

@@ -1,8 +1,8 @@
 -- The parse cache and the processes that read recipes.
-local cache = require "moonsand.recipe.cache"
 local core = require "moonsand.core"
 local host = require "spec.support.host"
 local recipe = require "moonsand.recipe"
+local record = require "moonsand.recipe.record"
 local survey = require "moonsand.recipe.survey"
 
 describe("reading many recipes", function()
@@ -125,7 +125,7 @@ include conf/local.conf
       local all = read({jobs = jobs})
       local lines = {}
       for i, each in ipairs(all.recipes) do
-        lines[i] = cache.record({each}, each.data).text
+        lines[i] = record.record({each}, each.data).text
       end
       for _, failure in ipairs(all.failures) do
         lines[#lines + 1] = failure.file .. tostring(failure.problem)

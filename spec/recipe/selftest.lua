@@ -7,7 +7,7 @@ local fault = require "moonsand.fault"
 local json = require "dkjson"
 local lua = require "moonsand.recipe.lua"
 local parse = require "moonsand.recipe.parse"
-local provider = require "moonsand.recipe.provider"
+local version = require "moonsand.recipe.version"
 local python = require "moonsand.recipe.python"
 local reference = require "moonsand.recipe.reference"
 
@@ -162,10 +162,10 @@ end
 
 ops["utils.vercmp_string"] = function(_, op)
   local function parts(text)
-    local version, revision = text:match("^(.*)%-([^%-]*)$")
-    return {"0", version or text, revision}
+    local main, revision = text:match("^(.*)%-([^%-]*)$")
+    return {"0", main or text, revision}
   end
-  return provider.compare(parts(op.a), parts(op.b))
+  return version.compare(parts(op.a), parts(op.b))
 end
 
 local results = {

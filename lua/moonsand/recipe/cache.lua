@@ -9,11 +9,7 @@ local M = {}
 local pack, unpack = string.pack, string.unpack
 
 -- Changes with what a record holds.
-local format = "moonsand parse cache 1"
-
----@class moonsand.recipe.Record     what is known of a file
----@field paths string[]             that it was made from, or that were looked for
----@field text string                Lua: the fields of its recipes, one table a variant
+local format = "moonsand parse cache 2"
 
 ---@class moonsand.recipe.Cache
 ---@field hits integer
@@ -32,21 +28,42 @@ local function identity(self, path)
   return known
 end
 
--- The whole file: a digest, then records: name, digest of the paths' identities, paths, text.
+-- The whole file: a digest, then strings, each once, then records: name, digest of the paths'
+-- identities, paths and tasks as numbers of strings, text.
 local function parse(text)
   local records = {}
   local digest, body = text:match("^" .. format .. "\n(%x+)\n(.*)$")
   if not digest or core.sha256(body) ~= digest then return records end
-  local names, count, at = {}, unpack("<I4", body)
-  for i = 1, count do names[i], at = unpack("<s4", body, at) end
+  local strings, count, at = {}, unpack("<I4", body)
+  for i = 1, count do strings[i], at = unpack("<s4", body, at) end
   while at <= #body do
-    local file, numbers, known, chunk
-    file, numbers, known, chunk, at = unpack("<s4s4s4s4", body, at)
-    local paths = {}
-    for i = 1, #numbers // 4 do paths[i] = names[unpack("<I4", numbers, i * 4 - 3)] end
-    records[file] = {paths = paths, identity = known, text = chunk}
+    local file
+    local record = {strings = strings}
+    file, record.paths, record.identity, record.tasks, record.text, at =
+      unpack("<s4s4s4s4s4", body, at)
+    records[file] = record
   end
   return records
+end
+
+local function numbered(strings, list)
+  local names = {}
+  for i = 1, #list // 4 do names[i] = strings[unpack("<I4", list, i * 4 - 3)] end
+  return names
+end
+
+-- A record of the file as it was put: its lists are made when they are asked for.
+local function whole(record)
+  if record.strings then
+    local strings, tasks, at = record.strings, {}, 1
+    record.paths = numbered(strings, record.paths)
+    while at <= #record.tasks do
+      tasks[#tasks + 1], at = unpack("<s4", record.tasks, at)
+      tasks[#tasks] = numbered(strings, tasks[#tasks])
+    end
+    record.tasks, record.strings = tasks, nil
+  end
+  return record
 end
 
 --- The cache of a configuration.
@@ -80,16 +97,23 @@ local function identities(self, paths)
   return core.sha256(table.concat(list, "\n"))
 end
 
+-- The same of a record of the file: a list of numbers, often that of many files.
+local function identities_of(self, record)
+  if not record.strings then return identities(self, record.paths) end
+  return identities(self, numbered(record.strings, record.paths))
+end
+
 --- The fields of a file's recipes, when nothing changed since they were put.
 ---@param file string
----@return table[]?
+---@return table[]? fields
+---@return (fun(variant: integer): string[])? lines   the lines of the tasks of one of them
 function Cache:get(file)
   local record = self.records[file]
-  if record and identities(self, record.paths) == record.identity then
+  if record and identities_of(self, record) == record.identity then
     local chunk = load(record.text, "=cache", "t", {})
     if chunk then
       self.hits = self.hits + 1
-      return chunk()
+      return chunk(), function(variant) return whole(record).tasks[variant] end
     end
   end
   self.misses = self.misses + 1
@@ -99,27 +123,39 @@ end
 ---@param file string
 ---@param record moonsand.recipe.Record
 function Cache:put(file, record)
-  self.records[file] = {paths = record.paths, text = record.text,
+  self.records[file] = {paths = record.paths, text = record.text, tasks = record.tasks,
     identity = identities(self, record.paths)}
   self.changed = true
 end
 
+-- Strings get numbers; what has a list of them is written as its numbers.
+local function numbering()
+  local numbers, strings = {}, {}
+  return function(list)
+    local parts = {}
+    for i, text in ipairs(list) do
+      if not numbers[text] then
+        strings[#strings + 1] = pack("<s4", text)
+        numbers[text] = pack("<I4", #strings)
+      end
+      parts[i] = numbers[text]
+    end
+    return table.concat(parts)
+  end, strings
+end
+
 local function encoded(self, known)
-  local numbers, names, parts = {}, {}, {}
+  local number, strings = numbering()
+  local parts = {}
   for file, record in order.sorted(self.records) do
     if known[file] then
-      local list = {}
-      for i, path in ipairs(record.paths) do
-        if not numbers[path] then
-          names[#names + 1] = pack("<s4", path)
-          numbers[path] = #names
-        end
-        list[i] = pack("<I4", numbers[path])
-      end
-      parts[#parts + 1] = pack("<s4s4s4s4", file, table.concat(list), record.identity, record.text)
+      local tasks = {}
+      for i, lines in ipairs(whole(record).tasks) do tasks[i] = pack("<s4", number(lines)) end
+      parts[#parts + 1] = pack("<s4s4s4s4s4", file, number(record.paths), record.identity,
+        table.concat(tasks), record.text)
     end
   end
-  return pack("<I4", #names) .. table.concat(names) .. table.concat(parts)
+  return pack("<I4", #strings) .. table.concat(strings) .. table.concat(parts)
 end
 
 --- Write it to the disk, when something was put. That it cannot be written is no failure.
@@ -136,42 +172,6 @@ function Cache:save(files)
   local written = handle:write(format, "\n", core.sha256(body), "\n", body) and handle:close()
   if not written or not core.rename(temporary, self.path) then core.unlink(temporary) end
   self.changed = false
-end
-
--- Fields of a recipe that are kept, with what they hold.
-local texts = {"name", "version", "revision", "epoch", "variant", "skipped", "layer", "file"}
-local numbers = {"priority", "preference"}
-local lists = {"provides", "depends"}
-
-local function quoted(list)
-  local parts = {}
-  for i, each in ipairs(list) do parts[i] = ("%q"):format(each) end
-  return "{" .. table.concat(parts, ",") .. "}"
-end
-
---- The record of a file's recipes.
----@param recipes moonsand.recipe.Recipe[]   the variants
----@param above moonsand.recipe.Data         the configuration: what it read is not repeated
----@return moonsand.recipe.Record
-function M.record(recipes, above)
-  local paths, parts = {}, {}
-  for i, recipe in ipairs(recipes) do
-    local fields = {}
-    for _, name in ipairs(texts) do
-      if recipe[name] then fields[#fields + 1] = ("%s=%q"):format(name, recipe[name]) end
-    end
-    for _, name in ipairs(numbers) do fields[#fields + 1] = ("%s=%d"):format(name, recipe[name]) end
-    for _, name in ipairs(lists) do
-      fields[#fields + 1] = ("%s=%s"):format(name, quoted(recipe[name]))
-    end
-    parts[i] = "{" .. table.concat(fields, ",") .. "}"
-    local store = recipe.data
-    while store and store ~= above do
-      for path in pairs(store.files) do paths[path] = true end
-      store = store.parent
-    end
-  end
-  return {paths = order.keys(paths), text = "return {" .. table.concat(parts, ",") .. "}"}
 end
 
 return M

@@ -1,7 +1,7 @@
 --- Metadata layers as collections (BBFILE_COLLECTIONS): which one a file is of, and its priority.
 local fault = require "moonsand.fault"
-local provider = require "moonsand.recipe.provider"
 local regex = require "moonsand.recipe.regex"
+local version = require "moonsand.recipe.version"
 local words = require("moonsand.text").words
 
 local M = {}
@@ -36,8 +36,8 @@ local function dependencies(d, variable)
     local name, after = text:match("^[%s,]*([^%s,()]+)()", at)
     if not name then return list end
     local note, last = text:match("^%s*(%b())()", after)
-    local operator, version = (note or ""):match("^%(%s*([<>=!]+)%s*(.-)%s*%)$")
-    list[#list + 1] = {name = name, operator = operator, version = version}
+    local operator, wanted = (note or ""):match("^%(%s*([<>=!]+)%s*(.-)%s*%)$")
+    list[#list + 1] = {name = name, operator = operator, version = wanted}
     at = last or after
   end
 end
@@ -53,10 +53,10 @@ local holds = {
 -- Does the layer that is there have a version that fits?
 local function fits(d, wanted)
   if not wanted.operator then return true end
-  local version = d:get("LAYERVERSION_" .. wanted.name)
+  local have = d:get("LAYERVERSION_" .. wanted.name)
   local compare = holds[wanted.operator]
-  if not version or version == "" or not compare then return false end
-  return compare(provider.compare({"0", version, ""}, {"0", wanted.version, ""}))
+  if not have or have == "" or not compare then return false end
+  return compare(version.compare({"0", have, ""}, {"0", wanted.version, ""}))
 end
 
 -- Names of the layers that one needs; a layer that is missing, or of another version, is refused.
@@ -67,9 +67,9 @@ local function needed(d, name, known)
       refuse(d, variable, ("the layer '%s' needs the layer '%s', which is not there"):format(name,
         each.name), "add its directory to BBLAYERS in conf/bblayers.conf")
     elseif not fits(d, each) then
-      local version = d:get("LAYERVERSION_" .. each.name)
+      local have = d:get("LAYERVERSION_" .. each.name)
       refuse(d, variable, ("the layer '%s' needs version %s %s of the layer '%s', which %s"):format(
-        name, each.operator, each.version, each.name, version and "is version " .. version or
+        name, each.operator, each.version, each.name, have and "is version " .. have or
         "does not say its version"), "use the branches of the layers that belong together")
     end
     list[#list + 1] = each.name

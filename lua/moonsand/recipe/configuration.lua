@@ -1,5 +1,6 @@
 --- The configuration: what is read before any recipe, and the recipes that it names.
 local cache = require "moonsand.recipe.cache"
+local catalogue = require "moonsand.recipe.catalogue"
 local collection = require "moonsand.recipe.collection"
 local data = require "moonsand.recipe.data"
 local environment = require "moonsand.recipe.environment"
@@ -9,29 +10,12 @@ local listing = require "moonsand.recipe.listing"
 local find = require "moonsand.recipe.find"
 local finish = require "moonsand.recipe.finish"
 local layers = require "moonsand.recipe.layers"
-local lua = require "moonsand.recipe.lua"
 local parse = require "moonsand.recipe.parse"
 local provider = require "moonsand.recipe.provider"
+local record = require "moonsand.recipe.record"
 local survey = require "moonsand.recipe.survey"
-local words = require("moonsand.text").words
 
 local M = {}
-
----@class moonsand.recipe.Recipe
----@field name string            PN
----@field version string         PV
----@field revision? string       PR
----@field epoch? string          PE
----@field file string
----@field variant string         "" or a word of BBCLASSEXTEND
----@field data moonsand.recipe.Data
----@field tasks moonsand.recipe.Task[]
----@field provides string[]
----@field depends string[]
----@field skipped? string        why the recipe took itself out
----@field layer? string          its metadata layer, of BBFILE_COLLECTIONS
----@field priority integer       of that
----@field preference integer     DEFAULT_PREFERENCE
 
 ---@class moonsand.recipe.Options
 ---@field path string[]                     BBPATH
@@ -143,6 +127,7 @@ function M.read(options)
   event.fire(d, "bb.event.ConfigParsed")
   return setmetatable({
     data = d, reader = reader, warnings = d.log, loaded = {}, jobs = options.jobs,
+    known_tasks = {},
     cache = options.cache and open_cache(d, options),
   }, Configuration)
 end
@@ -152,28 +137,6 @@ local function layer_of(config, file)
   config.collections = config.collections or collection.all(config.data)
   local layer = collection.of(config.collections, file)
   return layer and layer.name, layer and layer.priority or 0
-end
-
--- Notes such as "(>= 1.2)" are not for us.
-local function depends_of(d)
-  return words(((d:get("DEPENDS") or ""):gsub("%b()", " ")))
-end
-
-local function recipe_of(config, d, file, variant)
-  local name = d:get("PN") or lua.from_file(file)
-  local provides = words(d:get("PROVIDES"))
-  local seen = false
-  for _, each in ipairs(provides) do seen = seen or each == name end
-  if not seen then table.insert(provides, 1, name) end
-  local _, version = lua.from_file(file)
-  local layer, priority = layer_of(config, file)
-  return {
-    name = name, version = d:get("PV") or version or "1.0", revision = d:get("PR"),
-    epoch = d:get("PE"), file = file, variant = variant, data = d, tasks = d.state.collected,
-    provides = provides, depends = depends_of(d), skipped = d.state.skipped,
-    priority = priority, layer = layer,
-    preference = math.tointeger(tonumber(d:get("DEFAULT_PREFERENCE") or "0")) or 0,
-  }
 end
 
 local function files_of(config)
@@ -211,14 +174,15 @@ function Configuration:load_with(file, appends)
     local d = self.data:copy()
     d.log = {}
     d:put("FILE", file)
-    local layer = layer_of(self, file)
+    local layer, priority = layer_of(self, file)
     if layer then d:put("FILE_LAYERNAME", layer) end
     parse.read(self.reader, d, file)
     for _, append in ipairs(appends) do parse.read(self.reader, d, append) end
     local stores, order = finish.recipe(self.reader, d, file)
     list = {}
     for i, variant in ipairs(order) do
-      list[i] = recipe_of(self, stores[variant], file, variant)
+      list[i] = record.of(stores[variant], file, variant)
+      list[i].layer, list[i].priority = layer, priority
       list[i].warnings = d.log
     end
     table.move(d.log, 1, #d.log, #self.warnings + 1, self.warnings)
@@ -227,30 +191,25 @@ function Configuration:load_with(file, appends)
   return list[1], list
 end
 
--- Everything that is provided: name -> recipes.
-local function provided(config)
-  if config.provided then return config.provided end
-  local by, all = {}, survey.read(config)
-  if all.failures[1] then error(all.failures[1].problem, 0) end
-  for _, recipe in ipairs(all.recipes) do
-    for _, name in ipairs(recipe.provides) do
-      by[name] = by[name] or {}
-      table.insert(by[name], recipe)
-    end
+--- The catalogue of all recipes. The first error in one is thrown.
+---@return moonsand.recipe.Catalogue
+function Configuration:catalogue()
+  if not self.known then
+    local all = survey.read(self)
+    if all.failures[1] then error(all.failures[1].problem, 0) end
+    self.known = catalogue.new(self.data, all.recipes, self.warnings)
   end
-  config.provided = by
-  return by
+  return self.known
 end
 
-local function nobody(config, name, list)
-  for _, recipe in ipairs(list or {}) do
-    fault.throw("graph", ("nothing provides '%s': %s was skipped: %s"):format(name, recipe.name,
-      recipe.skipped), {where = recipe.file})
+local function nobody(config, name)
+  local all = config:catalogue()
+  local out = all:taken_out(name)
+  if out then
+    fault.throw("graph", ("nothing provides '%s': %s was skipped: %s"):format(name, out.name,
+      out.skipped), {where = out.file})
   end
-  local names = {}
-  for each in pairs(provided(config)) do names[#names + 1] = each end
-  table.sort(names)
-  local nearest = fault.nearest(name, names)
+  local nearest = fault.nearest(name, all:names())
   fault.throw("graph", ("nothing provides '%s'"):format(name), {
     hint = nearest and ("did you mean '%s'?"):format(nearest) or
       "recipes are looked for in BBFILES: " .. (config.data:get("BBFILES") or "(not set)"),
@@ -261,14 +220,7 @@ end
 ---@param name string
 ---@return moonsand.recipe.Recipe
 function Configuration:find(name)
-  local list, usable = provided(self)[name], {}
-  for _, recipe in ipairs(list or {}) do
-    if not recipe.skipped then usable[#usable + 1] = recipe end
-  end
-  if #usable == 0 then nobody(self, name, list) end
-  local order, warnings = provider.choose(self.data, usable, name)
-  table.move(warnings, 1, #warnings, #self.warnings + 1, self.warnings)
-  return order[1]
+  return self:catalogue():build(name)[1] or nobody(self, name)
 end
 
 --- End what was started to read recipes. It starts again when a value needs it.
@@ -301,19 +253,15 @@ function Configuration:named(name)
       end
     end
   end
-  if #list == 0 then return nil end
-  local recipe, warning = provider.version(self.data, list)
-  self.warnings[#self.warnings + 1] = warning
-  return recipe
+  return #list > 0 and provider.build(self.data, list, name, function(warning)
+    self.warnings[#self.warnings + 1] = warning
+  end)[1] or nil
 end
 
 --- Every name that a recipe provides, sorted.
 ---@return string[]
 function Configuration:names()
-  local names = {}
-  for name in pairs(provided(self)) do names[#names + 1] = name end
-  table.sort(names)
-  return names
+  return self:catalogue():names()
 end
 
 return M

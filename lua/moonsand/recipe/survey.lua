@@ -1,8 +1,8 @@
 --- Reading all recipes: from the parse cache what is the same as last time, the rest here or in
 --- several processes. Little is kept of each; a recipe's store is read when it is asked for.
-local cache = require "moonsand.recipe.cache"
 local fault = require "moonsand.fault"
 local listing = require "moonsand.recipe.listing"
+local records = require "moonsand.recipe.record"
 local workers = require "moonsand.recipe.workers"
 
 local M = {}
@@ -11,11 +11,22 @@ local M = {}
 local few = 64
 
 -- Fields that are there once the recipe itself was read.
-local heavy = {data = true, tasks = true, warnings = true}
+local heavy = {data = true, warnings = true}
 
 local Light = {__name = "moonsand.recipe.Light"}
 
+local function read_tasks(recipe)
+  local known, tasks = recipe.config.known_tasks, {}
+  for i, line in ipairs(recipe.lines(recipe.index)) do
+    known[line] = known[line] or records.task(line)
+    tasks[i] = known[line]
+  end
+  rawset(recipe, "tasks", tasks)
+  return tasks
+end
+
 function Light.__index(recipe, name)
+  if name == "tasks" then return read_tasks(recipe) end
   if not heavy[name] then return nil end
   local _, list = recipe.config:load(recipe.file)
   for _, each in ipairs(list) do
@@ -26,9 +37,9 @@ function Light.__index(recipe, name)
   return rawget(recipe, name)
 end
 
-local function light(config, fields)
+local function light(config, fields, lines)
   for i, each in ipairs(fields) do
-    each.config = config
+    each.config, each.lines, each.index = config, lines, i
     fields[i] = setmetatable(each, Light)
   end
   return fields
@@ -41,13 +52,14 @@ end
 
 local function keep(config, known, file, record)
   if config.cache then config.cache:put(key_of(config, file), record) end
-  known[file] = light(config, load(record.text, "=record", "t", {})())
+  local fields = load(record.text, "=record", "t", {})()
+  known[file] = light(config, fields, function(variant) return record.tasks[variant] end)
 end
 
 local function read_here(config, files, done)
   for _, file in ipairs(files) do
     local ok, problem, list = xpcall(config.load, fault.traced, config, file)
-    local record = ok and (config.cache or #files > few) and cache.record(list, config.data)
+    local record = ok and (config.cache or #files > few) and records.record(list, config.data)
     if ok and #files > few then config.loaded[file], list = nil, nil end
     done(file, record or nil, not ok and problem or nil, ok and list or nil)
   end
@@ -57,8 +69,9 @@ end
 local function take_known(config, files, known)
   local rest = {}
   for _, file in ipairs(files) do
-    local fields = config.cache and config.cache:get(key_of(config, file))
-    if fields then known[file] = light(config, fields) else rest[#rest + 1] = file end
+    local fields, lines
+    if config.cache then fields, lines = config.cache:get(key_of(config, file)) end
+    if fields then known[file] = light(config, fields, lines) else rest[#rest + 1] = file end
   end
   return rest
 end

@@ -1,8 +1,8 @@
 --- Reading recipes in several processes: each is a copy of this one, made when the configuration
 --- was read, and sends back what the parse cache keeps of a file.
-local cache = require "moonsand.recipe.cache"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local record = require "moonsand.recipe.record"
 
 local M = {}
 
@@ -11,9 +11,24 @@ local pack, unpack = string.pack, string.unpack
 -- The parts of a fault that go from one process to another; "" is nil.
 local parts = {"kind", "message", "where", "hint", "reason"}
 
+local function packed(list)
+  local each = {}
+  for i, text in ipairs(list) do each[i] = pack("<s4", text) end
+  return table.concat(each)
+end
+
+local function unpacked(text)
+  local list, at = {}, 1
+  while at <= #text do list[#list + 1], at = unpack("<s4", text, at) end
+  return list
+end
+
 local function bytes_of(index, ok, result)
   if ok then
-    return pack("<s4", pack("<I4s1s4s4", index, "R", table.concat(result.paths, "\0"), result.text))
+    local tasks = {}
+    for i, lines in ipairs(result.tasks) do tasks[i] = pack("<s4", packed(lines)) end
+    return pack("<s4", pack("<I4s1s4s4s4", index, "R", packed(result.paths), table.concat(tasks),
+      result.text))
   end
   if not fault.is(result) then result = fault.new("recipe", tostring(result), {reason = "bug"}) end
   local list = {}
@@ -35,7 +50,7 @@ local function work(config, files, first, step, writer)
   for i = first, #files, step do
     local ok, result = pcall(function()
       local _, list = config:load(files[i])
-      return cache.record(list, config.data)
+      return record.record(list, config.data)
     end)
     write_all(writer, bytes_of(i, ok, result))
     config.loaded[files[i]] = nil
@@ -47,10 +62,10 @@ end
 local function decoded(message)
   local index, kind, at = unpack("<I4s1", message)
   if kind == "R" then
-    local names, text = unpack("<s4s4", message, at)
-    local paths = {}
-    for path in names:gmatch("[^%z]+") do paths[#paths + 1] = path end
-    return index, {paths = paths, text = text}
+    local paths, tasks, text = unpack("<s4s4s4", message, at)
+    tasks = unpacked(tasks)
+    for i, lines in ipairs(tasks) do tasks[i] = unpacked(lines) end
+    return index, {paths = unpacked(paths), tasks = tasks, text = text}
   end
   local fields = {}
   for _, name in ipairs(parts) do
@@ -96,9 +111,9 @@ end
 function M.read(config, files, jobs, done)
   config:close() -- a helper is one process's own
   local workers, answered = start(config, files, jobs), {}
-  local function each(index, record, problem)
+  local function each(index, result, problem)
     answered[index] = true
-    done(files[index], record, problem)
+    done(files[index], result, problem)
   end
   while #workers > 0 do
     local list = {}
