@@ -165,6 +165,9 @@ core.tree = {}
 ---@field target? string    of links
 ---@field rdev? integer     of devices; a whiteout is a char with 0
 ---@field nlink? integer    of files, when more than one
+---@field ino? integer      with nlink
+---@field uid? integer      when the owner or group is not the root directory's
+---@field gid? integer      the same
 ---@field xattrs? table<string, string>  when there are any
 
 ---@class moonsand.core.Listing: moonsand.core.Entry[]

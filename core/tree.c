@@ -26,6 +26,7 @@ typedef struct Walk {
   int normalise;        /* set modes and times, drop xattrs */
   struct timespec time; /* ... to this time */
   Hasher *hasher;
+  struct stat top;      /* the root: other owners than its are reported */
   const char *rel;      /* the directory, for messages */
   int dirfd;
   Fd *file;             /* the entry that is open just now; Lua closes it after an error */
@@ -194,7 +195,10 @@ static int add_file(lua_State *L, Walk *w, const char *name, struct stat *st)
     lua_setfield(L, -2, "digest");
   }
   set_integer(L, "size", size);
-  if (st->st_nlink > 1) set_integer(L, "nlink", (lua_Integer)st->st_nlink);
+  if (st->st_nlink > 1) {
+    set_integer(L, "nlink", (lua_Integer)st->st_nlink);
+    set_integer(L, "ino", (lua_Integer)st->st_ino);
+  }
   if (set_xattrs(L, w->file->fd) < 0 || normalise_file(w, st) < 0) return -1;
   close(w->file->fd);
   w->file->fd = -1;
@@ -224,6 +228,13 @@ static int add_details(lua_State *L, Walk *w, const char *name, struct stat *st)
   }
 }
 
+static void set_owner(lua_State *L, const Walk *w, const struct stat *st)
+{
+  if (st->st_uid == w->top.st_uid && st->st_gid == w->top.st_gid) return;
+  set_integer(L, "uid", (lua_Integer)st->st_uid);
+  set_integer(L, "gid", (lua_Integer)st->st_gid);
+}
+
 /* One entry, as a table on the top. */
 static int push_entry(lua_State *L, Walk *w, const char *name)
 {
@@ -236,6 +247,7 @@ static int push_entry(lua_State *L, Walk *w, const char *name)
   lua_pushstring(L, path_type(st.st_mode));
   lua_setfield(L, -2, "type");
   if (add_details(L, w, name, &st) < 0) return -1;
+  set_owner(L, w, &st);
   set_integer(L, "mode", st.st_mode & 07777);
   set_integer(L, "mtime_ns", nanoseconds(st.st_mtim));
   return 0;
@@ -289,8 +301,9 @@ static void check_walk(lua_State *L, int table, Walk *w)
 
 /* tree.list(root, directory, {hash=, grant=, normalise=}) -> listing | nil, message, errno
    root: handle; directory: a path below it, "." for itself, never through a link.
-   listing: array of {name, type, mode, mtime_ns, size, digest, target, rdev, nlink, xattrs} in byte
-   order, and mode, mtime_ns, xattrs of the directory. hash: fill digest. grant: give the owner u+r
+   listing: array of {name, type, mode, mtime_ns, size, digest, target, rdev, nlink, ino, uid, gid,
+   xattrs} in byte order, and mode, mtime_ns, xattrs of the directory. uid and gid: when they are not
+   those of the root; ino: with nlink, when a file has more than one name. hash: fill digest. grant: give the owner u+r
    on files and u+rwx on directories. normalise: nanoseconds; files become 0644 or 0755 (owner's x),
    the directory 0755, their times this one, without xattrs; what is reported is the state before.
    Files with more than one name are left alone (nlink says so). */
@@ -304,6 +317,7 @@ static int tree_list(lua_State *L)
   if (!lua_isnil(L, 3)) check_walk(L, 3, &w);
   dir = fd_new(L);
   w.file = fd_new(L);
+  if (fstat(root, &w.top) < 0) return fail(L, w.rel);
   w.dirfd = dir->fd = open_directory(&w, root);
   if (w.dirfd < 0 || listing_push(L, w.dirfd) < 0) return fail(L, w.rel);
   for (lua_Integer i = 1; lua_rawgeti(L, 6, i) == LUA_TSTRING; i++) {

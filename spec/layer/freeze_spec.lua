@@ -26,7 +26,7 @@ describe("freezing an upper directory", function()
     local room <close> = layers.room()
     local work = room:layer {["a b"] = "x", link = "->t\u{e4}"}
     assert.are.equal(work.digest, core.sha256(work:read_manifest()))
-    assert.are.equal(table.concat({"moonsand layer 1", "d 0755 - .",
+    assert.are.equal(table.concat({"moonsand layer 2", "d 0755 - .",
       "f 0644 1 " .. core.sha256("x") .. " a%20b", "l t%C3%A4 link", ""}, "\n"),
       work:read_manifest())
   end)
@@ -112,6 +112,36 @@ describe("freezing an upper directory", function()
     local text = room.store:freeze(scratch):read_manifest()
     assert.matches("\np 0600 0 fifo\n", text)
     assert.matches(" %%FF%%FE\n", text)
+  end)
+
+  it("tells two names of one file from two files", function()
+    local room <close> = layers.room()
+    local scratch <close> = room.store:scratch()
+    layers.fill(scratch.upper, {["d/a"] = "1"})
+    assert(core.link(scratch.upper .. "/d/a", scratch.upper .. "/b"))
+    local linked = room.store:freeze(scratch)
+    assert.matches("\nh b d/a\n", linked:read_manifest())
+    assert.are.equal(core.stat(linked.path .. "/b").ino, core.stat(linked.path .. "/d/a").ino)
+    assert.are_not.equal(linked.digest, room:layer({["d/a"] = "1", b = "1"}).digest)
+    assert.are.same({}, (room.store:verify {full = true}))
+  end)
+
+  it("knows owners other than its own, and devices", function()
+    if core.uid() ~= 0 then return pending("only root can give files away") end
+    local room <close> = layers.room()
+    local scratch <close> = room.store:scratch()
+    layers.fill(scratch.upper, {a = "1", b = "2", ["d/c"] = "3"})
+    local output, ok = layers.sh(("cd %s && chown 33:44 b d && mknod null c 1 3")
+      :format(scratch.upper))
+    assert(ok, output)
+    local work = room.store:freeze(scratch)
+    assert.matches("\no 33 44 b\n", work:read_manifest())
+    assert.matches("\no 33 44 d\n", work:read_manifest())
+    assert.matches("\nc %d+ 259 null\n", work:read_manifest())
+    assert.is_nil(work:read_manifest():find("o %d+ %d+ a\n"))
+    layers.sh("chown 33:45 " .. work.path .. "/b")
+    assert.matches("'b' is not as it was frozen",
+      room.store:verify({full = true})[1].problems[1])
   end)
 
   it("refuses a redirect: what it shows lies in another layer", function()

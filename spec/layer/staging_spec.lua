@@ -143,16 +143,6 @@ describe("staging", function()
     assert.are.equal("the tree of 'c' has no directory 'none'", fault.message)
   end)
 
-  it("refuses more trees than the kernel mounts", function()
-    local room <close> = layers.room()
-    local tree, list = room:tree("a", {x = "1"}), {}
-    for i = 1, 501 do
-      list[i] = {tree = setmetatable({digest = ("%064x"):format(i)}, {__index = tree}),
-        recipe = "r" .. i}
-    end
-    assert.matches("501 layers in one stack", conflict(list).message)
-  end)
-
   it("refuses unknown fields and options", function()
     local room <close> = layers.room()
     local tree = room:tree("a", {x = "1"})

@@ -90,6 +90,16 @@ describe("a tree from a directory", function()
     return fault.message
   end
 
+  it("keeps holes, which are no content", function()
+    local room <close> = layers.room()
+    room:files("in", {["x/"] = ""})
+    layers.sh(("cd %s/in && truncate -s 64M sparse && printf end >>sparse"):format(room.path))
+    local tree = room.store:tree_from(room.path .. "/in")
+    assert.are.equal((64 << 20) + 3, core.stat(tree.path .. "/sparse").size)
+    assert.is_true(tonumber((layers.sh("stat -c %b " .. tree.path .. "/sparse"))) < 2048)
+    assert.are.equal("end", layers.sh("tail -c 3 " .. tree.path .. "/sparse"))
+  end)
+
   it("refuses a fifo", function()
     assert.are.equal("'run/pipe' is a fifo, which a tree cannot hold",
       refused({["run/"] = ""}, function(path) os.execute("mkfifo " .. path .. "/run/pipe") end))

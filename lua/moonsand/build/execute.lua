@@ -64,12 +64,6 @@ local function layers_of(store, digests)
   return list
 end
 
-local function paths(layers)
-  local list = {}
-  for i, one in ipairs(layers) do list[i] = one.path end
-  return list
-end
-
 ---@class moonsand.build.Setting          what is mounted for a task, by digest
 ---@field over string[]                    work layers, the newest first
 ---@field sysroots table<string, {recipe: string, digest: string}[]>   "target", "native"
@@ -202,7 +196,7 @@ function M.options(workshop, node, scratch, setting, trace)
   if core.stat "/usr/local" then
     options.tmpfs[1] = {target = "/usr/local", size = "1M"}
   end
-  work_mount(options, paths(layers_of(workshop.store, setting.over)), scratch)
+  work_mount(options, layer.stack(layers_of(workshop.store, setting.over)).lower, scratch)
   for _, kind in ipairs {"target", "native"} do
     local overlay = sysroot(workshop.store, setting.sysroots[kind], kind)
     if overlay then table.insert(options.overlays, overlay) end

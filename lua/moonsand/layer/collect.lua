@@ -3,8 +3,7 @@
 local core = require "moonsand.core"
 local directory = require "moonsand.layer.directory"
 local disk = require "moonsand.layer.disk"
-local pace = require "moonsand.layer.pace"
-local tree = require "moonsand.layer.tree"
+local link = require "moonsand.layer.link"
 
 local M = {}
 
@@ -103,38 +102,6 @@ local function wrap(node, prefix)
   return node
 end
 
-local EPERM, EXDEV, EMLINK = 1, 18, 31
-local copied = {[EPERM] = true, [EXDEV] = true, [EMLINK] = true}
-
-local function link_file(from, to, file)
-  local ok, err, errno = core.link(from, to)
-  if ok then return end
-  if not copied[errno] then disk.must("link", ok, err, errno) end
-  local folder, name = from:match("^(.*)/([^/]*)$")
-  local root <close> = disk.must("open", core.open(folder, "dir"))
-  disk.must("copy", core.tree.copy(root, name, to,
-    {mode = file.executable and 493 or 420, mtime_ns = tree.TIME})) -- 0755, 0644
-end
-
-local function build(job, node, from, to)
-  pace.step(job)
-  for _, file in ipairs(node.files) do
-    link_file(from .. "/" .. file.name, to .. "/" .. file.name, file)
-  end
-  for _, link in ipairs(node.symlinks) do
-    local path = to .. "/" .. link.name
-    disk.must("link", core.symlink(link.target, path))
-    disk.must("link", core.touch(path, tree.TIME))
-  end
-  for _, entry in ipairs(node.directories) do
-    local path = to .. "/" .. entry.name
-    disk.must("make", core.mkdir(path))
-    build(job, entry.node, from .. "/" .. entry.name, path)
-  end
-  disk.must("set mode", core.chmod(to, 493)) -- 0755
-  disk.must("set time", core.touch(to, tree.TIME))
-end
-
 local known = {directories = true, ignore = true, prefix = true, name = true}
 
 local function check_rules(rules)
@@ -158,10 +125,7 @@ end
 local function normalise_parents(to, prefix)
   local parents = {prefix ~= "" and to or nil}
   for at in prefix:gmatch("()/") do table.insert(parents, 1, to .. "/" .. prefix:sub(1, at - 1)) end
-  for _, path in ipairs(parents) do
-    disk.must("set mode", core.chmod(path, 493)) -- 0755
-    disk.must("set time", core.touch(path, tree.TIME))
-  end
+  for _, path in ipairs(parents) do link.finish(path) end
 end
 
 --- Make the tree that the rules leave of a tree.
@@ -179,7 +143,7 @@ function M.run(store, whole, rules)
   local to = scratch.path .. "/tree"
   local inside = prefix == "" and to or to .. "/" .. prefix
   disk.must("make", core.mkdirs(inside))
-  build({}, inner, whole.path, inside)
+  link.build({}, inner, whole.path, inside)
   normalise_parents(to, prefix)
   return store:put_tree(scratch, node, to, rules.name or whole.name)
 end

@@ -5,49 +5,70 @@ local order = require "moonsand.order"
 local M = {}
 
 ---@class moonsand.Claim
----@field item table            what claims; `recipes` says who
----@field entry moonsand.TreeEntry
+---@field item table     what claims; `recipes` says who
+---@field type "file"|"symlink"|"directory"
+---@field entry table    of the node
 
 local function same(a, b)
   if a.type ~= b.type then return false end
-  if a.type == "file" then return a.digest == b.digest and a.executable == b.executable end
-  return a.target == b.target -- nil for directories
+  local x, y = a.entry, b.entry
+  if a.type == "file" then return x.digest == y.digest and x.executable == y.executable end
+  return x.target == y.target -- nil for directories
 end
 
--- Others with the same content count once the path is contested: any of them may be the winner.
-local function add_same(claim, item)
-  local others = claim.others or {}
-  others[#others + 1], claim.others = item, others
-end
+local kinds = {{"files", "file"}, {"symlinks", "symlink"}, {"directories", "directory"}}
 
-local function all_claims(first, second)
-  local claims = {first}
-  for _, item in ipairs(first.others or {}) do
-    claims[#claims + 1] = {item = item, entry = first.entry}
-  end
-  claims[#claims + 1] = second
-  return claims
-end
-
--- One pass over all entries: the first claim of each path, and all claims of the contested ones.
-local function collect(items)
-  local first, contested = {}, {}
-  for _, item in ipairs(items) do
-    for _, entry in ipairs(item.entries) do
-      local path = entry.path
-      local claim, fight = first[path], contested[path]
-      if not claim then
-        first[path] = {item = item, entry = entry}
-      elseif fight then
-        fight[#fight + 1] = {item = item, entry = entry}
-      elseif same(claim.entry, entry) then
-        if entry.type ~= "directory" then add_same(claim, item) end
-      else
-        contested[path] = all_claims(claim, {item = item, entry = entry})
+-- The names that more than one place has, with all that claim each.
+local function shared(places)
+  local claims, names = {}, {}
+  for _, place in ipairs(places) do
+    for _, kind in ipairs(kinds) do
+      for _, entry in ipairs(place.node[kind[1]]) do
+        local list = claims[entry.name]
+        local claim = {item = place.item, type = kind[2], entry = entry}
+        if not list then
+          claims[entry.name] = {claim}
+        else
+          list[#list + 1] = claim
+          if #list == 2 then names[#names + 1] = entry.name end
+        end
       end
     end
   end
-  return contested
+  return claims, names
+end
+
+-- Can two of these directories disagree? Equal ones do not, and some pairs are known to agree.
+local function may_differ(places, agree)
+  for i, place in ipairs(places) do
+    for j = i + 1, #places do
+      local other = places[j]
+      if place.node.digest ~= other.node.digest and not agree(place.item, other.item) then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+local visit
+
+local function judge(job, path, claims)
+  local places, differ = {}, false
+  for _, claim in ipairs(claims) do
+    differ = differ or not same(claims[1], claim)
+    if claim.type == "directory" then
+      places[#places + 1] = {item = claim.item, node = claim.entry.node}
+    end
+  end
+  if differ then job.contested[path] = claims end
+  if may_differ(places, job.agree) then visit(job, path .. "/", places) end
+end
+
+-- Only directories that two trees share are looked into.
+function visit(job, prefix, places)
+  local claims, names = shared(places)
+  for _, name in ipairs(names) do judge(job, prefix .. name, claims[name]) end
 end
 
 --- Who wins a path: the exact path in `allow`, or the longest "directory/" that leads to it.
@@ -71,20 +92,20 @@ end
 
 local function other(claims)
   for i = 2, #claims do
-    if not same(claims[1].entry, claims[i].entry) then return claims[i] end
+    if not same(claims[1], claims[i]) then return claims[i] end
   end
 end
 
 --- In words: what differs.
----@param a moonsand.TreeEntry
----@param b moonsand.TreeEntry
+---@param a moonsand.Claim
+---@param b moonsand.Claim
 ---@return string
 function M.difference(a, b)
   if a.type ~= b.type then return ("%s and %s"):format(a.type, b.type) end
   if a.type == "symlink" then
-    return ("links to '%s' and '%s'"):format(a.target, b.target)
+    return ("links to '%s' and '%s'"):format(a.entry.target, b.entry.target)
   end
-  if a.digest ~= b.digest then return "different content" end
+  if a.entry.digest ~= b.entry.digest then return "different content" end
   return "executable and not"
 end
 
@@ -94,26 +115,30 @@ end
 ---@field second string  recipe
 ---@field why string
 
---- Compare the trees of a sysroot.
----@param items {entries: moonsand.TreeEntry[], recipe: string, recipes: table<string, boolean>}[]
+--- Compare the trees of a sysroot: a step for each path in a directory that two of them share.
+---@param items {node: moonsand.Node, recipe: string, recipes: table<string, boolean>}[]
 ---@param allow table<string, string>  path, or "directory/", -> the recipe that wins there
+---@param agree fun(a: table, b: table): boolean   are two items known to agree on all paths?
 ---@return moonsand.Conflict[] conflicts  by path
 ---@return {above: table, below: table}[] wins  items that must lie above others
-function M.find(items, allow)
+function M.find(items, allow, agree)
   local conflicts, wins = {}, {}
-  for path, claims in order.sorted(collect(items)) do
+  local job, places = {contested = {}, agree = agree}, {}
+  for i, item in ipairs(items) do places[i] = {item = item, node = item.node} end
+  if may_differ(places, agree) then visit(job, "", places) end
+  for path, claims in order.sorted(job.contested) do
     local recipe = M.winner(allow, path)
     local best = recipe and winning_claim(claims, recipe)
     if best then
       for _, claim in ipairs(claims) do
-        if not same(claim.entry, best.entry) then
+        if not same(claim, best) then
           wins[#wins + 1] = {above = best.item, below = claim.item}
         end
       end
     else
       local a, b = claims[1], other(claims)
       conflicts[#conflicts + 1] = {path = path, first = a.item.recipe, second = b.item.recipe,
-        why = M.difference(a.entry, b.entry)}
+        why = M.difference(a, b)}
     end
   end
   return conflicts, wins

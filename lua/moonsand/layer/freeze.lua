@@ -1,6 +1,7 @@
 --- Freeze: what a task left in the upper directory becomes a work layer.
---- Its digest is that of a canonical text, one line an entry: type, mode, content, markers, and the
---- layers it was written over; not the times. Two runs that write the same over the same are one
+--- Its digest is that of a canonical text, one line an entry: type, mode, content, markers, owners
+--- that are not the layer's own, second names of files, and the layers it was written over; not the
+--- times. Two runs that write the same over the same are one
 --- layer, and the layer on disk keeps the times of the run that came first, all of them.
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
@@ -47,8 +48,12 @@ local letters = {fifo = "p", socket = "s", char = "c", block = "b"}
 local add = {}
 
 function add.file(job, path, entry)
+  local first = entry.ino and job.names[entry.ino]
+  job.files = job.files + 1
+  if first then return job:add("h", escape(first), escape(path)) end
+  if entry.ino then job.names[entry.ino] = path end
   job:add("f", ("%04o"):format(entry.mode), entry.size, entry.digest or "-", escape(path))
-  job.files, job.bytes = job.files + 1, job.bytes + entry.size
+  job.bytes = job.bytes + entry.size
 end
 
 function add.symlink(job, path, entry)
@@ -81,6 +86,7 @@ function M.scan(job, path)
       job:add("w", escape(name))
     else
       (add[entry.type] or add_special)(job, name, entry)
+      if entry.uid then job:add("o", entry.uid, entry.gid, escape(name)) end
       add_xattrs(job, name, entry.xattrs)
     end
   end
@@ -100,8 +106,8 @@ end
 function M.text(path, over, options)
   options = options or {}
   local root <close> = disk.must("open", core.open(path, "dir"))
-  local job = setmetatable({root = root, lines = {"moonsand layer 1"}, files = 0, bytes = 0,
-    hash = options.hash ~= false, grant = options.grant}, Job)
+  local job = setmetatable({root = root, lines = {"moonsand layer 2"}, files = 0, bytes = 0,
+    names = {}, hash = options.hash ~= false, grant = options.grant}, Job)
   for _, digest in ipairs(over) do job:add("over", digest) end
   M.scan(job, ".")
   job.lines[#job.lines + 1] = ""

@@ -1,5 +1,6 @@
 --- Layers: immutable directories in a store, stacked by overlay. See docs/store.md.
 local collect = require "moonsand.layer.collect"
+local merge = require "moonsand.layer.merge"
 local stack = require "moonsand.layer.stack"
 local staging = require "moonsand.layer.staging"
 local store = require "moonsand.layer.store"
@@ -14,11 +15,11 @@ function M.open(dir, options)
   return store.open(dir, options)
 end
 
---- Overlay lowers for a list of layers, first wins.
+--- Overlay lowers for a list of layers, first wins. More than overlay takes are joined to fewer.
 ---@param layers moonsand.Layer[]
 ---@return {lower: string[], layers: moonsand.Layer[]}
 function M.stack(layers)
-  return stack.new(layers)
+  return merge.stack(layers)
 end
 
 --- The lowers of a sysroot; a fault when two trees claim a path with different content.

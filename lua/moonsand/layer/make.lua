@@ -115,8 +115,7 @@ function M.tree_from(store, source, options)
     local view <close> = stack.view({source}, false)
     return copy(store, view, "", options)
   end
-  local layers = source.stack.layers or source.stack
-  local view <close> = stack.view(stack.new(layers).lower, true)
+  local view <close> = stack.view(stack.new(source.stack).lower, true)
   return copy(store, view, source.path or "", options)
 end
 

@@ -13,7 +13,7 @@ M.LIMIT = 500
 function M.check_count(count)
   if count <= M.LIMIT then return end
   fault.throw("layer", ("%d layers in one stack: the kernel's overlay takes at most %d")
-    :format(count, M.LIMIT), {hint = "join some of them to one tree, or depend on less"})
+    :format(count, M.LIMIT), {hint = "layers of one store are joined when there are too many"})
 end
 
 --- Overlay lowers for a list of layers, first wins.
@@ -94,24 +94,29 @@ local function meet(view, seen, names, place, entry)
 end
 
 --- The merged entries of a directory, in byte order. An entry has what `core.tree.list` says, and
---- `place` {root, path}; a directory also `below`, the places to list it from.
+--- `place` {root, path}; a directory also `below`, the places to list it from, and `merging`: may
+--- what lies below all of them still be part of it?
 ---@param places {root: userdata, path: string}[]
----@param options? table  for `core.tree.list`
+---@param options? {hash?: boolean, whiteouts?: boolean}  whiteouts: list them, too
 ---@return table[] entries
----@return table own  mode and xattrs of the topmost directory
+---@return table own      mode, time and xattrs of the topmost directory
+---@return boolean opaque does the merged directory hide what lies below?
 function View:list(places, options)
-  local seen, names, own = {}, {}, nil
+  local seen, names, own, opaque = {}, {}, nil, false
+  options = options or {}
   for _, place in ipairs(places) do
-    local listing = disk.must("read layer", core.tree.list(place.root, place.path, options))
+    local listing = disk.must("read layer",
+      core.tree.list(place.root, place.path, {hash = options.hash}))
     own = own or listing
     for _, entry in ipairs(listing) do meet(self, seen, names, place, entry) end
-    if self.overlay and M.is_opaque(listing) then break end
+    opaque = self.overlay and M.is_opaque(listing)
+    if opaque then break end
   end
   local entries = {}
   for _, name in ipairs(core.tree.sorted(names)) do
-    if not seen[name].whiteout then entries[#entries + 1] = seen[name] end
+    if options.whiteouts or not seen[name].whiteout then entries[#entries + 1] = seen[name] end
   end
-  return entries, own
+  return entries, own, opaque
 end
 
 --- The places of a directory by its path, or nil when there is none.

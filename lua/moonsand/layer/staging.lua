@@ -3,8 +3,9 @@
 local conflict = require "moonsand.layer.conflict"
 local directory = require "moonsand.layer.directory"
 local fault = require "moonsand.fault"
+local merge = require "moonsand.layer.merge"
 local order = require "moonsand.order"
-local stack = require "moonsand.layer.stack"
+local pairs_known = require "moonsand.layer.pairs"
 
 local M = {}
 
@@ -49,7 +50,7 @@ local function read(item)
     fault.throw("layer", ("the tree of '%s' has no directory '%s'")
       :format(item.recipe, item.subtree))
   end
-  item.entries = directory.entries(node)
+  return node
 end
 
 local function throw(conflicts, options)
@@ -99,17 +100,37 @@ local function cache_of(items, options)
 end
 
 local function arrange(items, options)
-  for _, item in ipairs(items) do read(item) end
-  local allow = {}
+  local allow, keys = {}, {}
+  local store = items[1] and items[1].tree.store
+  local known = store and store.pairs or pairs_known.new()
+  for i, item in ipairs(items) do item.node, keys[i] = read(item), item.key end
   for path, recipe in pairs(options.allow or {}) do allow[path:gsub("^/+", "")] = recipe end
-  local conflicts, wins = conflict.find(items, allow)
-  for _, item in ipairs(items) do item.entries = nil end
+  local conflicts, wins = conflict.find(items, allow, function(a, b)
+    return known:agree(a.key, b.key)
+  end)
   if #conflicts > 0 then throw(conflicts, options) end
-  return #wins > 0 and sort(items, wins) or items
+  if #wins > 0 then return sort(items, wins) end
+  known:add(keys)
+  if store then store.pairs = known end
+  return items
+end
+
+-- Directories to mount, no more than overlay takes.
+local function lowers(items)
+  local list = {}
+  for i, item in ipairs(items) do
+    list[i] = {path = item.tree.path .. (item.subtree ~= "" and "/" .. item.subtree or ""),
+      node = item.node}
+  end
+  local store, paths = items[1] and items[1].tree.store, {}
+  if store then list = merge.shallow_trees(store, list) end
+  for i, item in ipairs(list) do paths[i] = item.path end
+  return paths
 end
 
 --- The lowers of a sysroot, first wins; at least two, because a read-only overlay needs them: the
---- store's empty directories fill up. A path with two contents is a fault that names both recipes.
+--- store's empty directories fill up. More trees than overlay takes are joined to fewer. A path
+--- with two contents is a fault that names both recipes.
 ---@param list moonsand.StagingItem[]
 ---@param options? moonsand.StagingOptions
 ---@param store? moonsand.Store  for the empty directories, when the list is empty
@@ -118,14 +139,10 @@ function M.run(list, options, store)
   options = options or {}
   check(options, option_fields, "option")
   local items = prepare(list)
-  stack.check_count(#items)
   local cache, key = cache_of(items, options)
   local lower = cache[key]
   if not lower then
-    lower = {}
-    for i, item in ipairs(arrange(items, options)) do
-      lower[i] = item.tree.path .. (item.subtree ~= "" and "/" .. item.subtree or "")
-    end
+    lower = lowers(arrange(items, options))
     cache[key] = lower
   end
   lower = table.move(lower, 1, #lower, 1, {})

@@ -7,6 +7,7 @@ local layout = require "moonsand.layer.layout"
 local leases = require "moonsand.layer.lease"
 local loop = require "moonsand.loop"
 local make = require "moonsand.layer.make"
+local merge = require "moonsand.layer.merge"
 local records = require "moonsand.layer.record"
 local roots = require "moonsand.layer.roots"
 local scope = require "moonsand.scope"
@@ -162,6 +163,10 @@ end
 ---@param options? {name?: string, take?: boolean, missing?: "empty"}
 ---@return moonsand.Layer
 function Store:tree_from(source, options)
+  if type(source) == "table" then
+    local layers = source.stack.layers or source.stack
+    source = {stack = merge.stack(layers).layers, path = source.path}
+  end
   return make.tree_from(self, source, options)
 end
 
