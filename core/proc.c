@@ -42,7 +42,9 @@ static int callers_proc(Run *r)
   struct statfs fs;
 
   if (tree < 0) return stop(r, "open_tree", "/proc");
-  if (fstatfs(tree, &fs) == 0 && fs.f_type != PROC_SUPER_MAGIC) {
+  if (fstatfs(tree, &fs) < 0) {
+    stop(r, "statfs", "/proc");
+  } else if (fs.f_type != PROC_SUPER_MAGIC) {
     errno = ENODEV;
     stop(r, "this is no proc file system:", "/proc");
   } else if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0) {

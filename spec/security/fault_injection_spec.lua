@@ -42,8 +42,8 @@ teardown(function() dir:__close() end)
 -- What is tried, the calls that cannot but be among those hit, and at least how many there are.
 local tries = {
   everything = {"a plan with every step", 200, "open_tree", "move_mount", "fsopen", "fsconfig",
-    "fsmount", "mkdirat", "mknodat", "symlinkat", "pivot_root", "umount2", "sethostname", "unshare",
-    "capset", "prlimit64", "seccomp", "dup2", "execve", "execveat",
+    "fsmount", "fstatfs", "mkdirat", "mknodat", "symlinkat", "pivot_root", "umount2", "sethostname",
+    "unshare", "capset", "prlimit64", "seccomp", "dup2", "execve", "execveat",
     "clone3", "close_range", "pipe2", "memfd_create", "mount"},
   hold = {"a sandbox that waits for programs", 40, "execveat", "pivot_root"},
   join = {"a program that joins such a sandbox", 50, "setns", "execve", "execveat"},

@@ -74,6 +74,7 @@ local function every_mount(dir)
     {"overlay", target = "/old", lower = {dir .. "/a", dir .. "/b"}, legacy = true,
       read_only = true},
     {"proc", target = "/proc"},
+    {"proc", target = "/callers", from = "bind"},
     {"mask", paths = {"/proc/timer_list", "/proc/acpi"}, optional = true},
     {"protect", paths = {"/proc/sys", "/proc/bus"}, optional = true},
     {"sysfs", target = "/sys"},
