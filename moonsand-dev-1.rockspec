@@ -26,6 +26,7 @@ dependencies = {
 external_dependencies = {
   CAP = {header = "sys/capability.h", library = "cap"},
   SECCOMP = {header = "seccomp.h", library = "seccomp"},
+  EDIT = {header = "histedit.h", library = "edit"},
   CRYPTO = {header = "openssl/evp.h", library = "crypto"},
 }
 
