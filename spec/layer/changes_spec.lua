@@ -1,7 +1,7 @@
 local changes = require "moonsand.layer.changes"
 local layers = require "spec.support.layers"
 
---- "A /path size" for each change that a script makes over layers, when it writes through an overlay.
+--- "A /path size" for each change that a script makes when it writes over layers.
 local function changed(room, stack, script)
   local paths = {}
   for i, item in ipairs(stack) do paths[i] = item.path end
