@@ -7,7 +7,7 @@ SRC_URI = "https://busybox.net/downloads/busybox-${PV}.tar.bz2 \
 SRC_URI[sha256sum] = "faeeb244c35a348a334f4a59e44626ee870fb07b6884d68c10ae8bc19f83a694"
 DEBIAN_SOURCE = "busybox"
 
-inherit make
+inherit make test
 
 # busybox takes CC and the flags from the command line only.
 EXTRA_OEMAKE = "CC='${CC}' HOSTCC='${BUILD_CC}' SKIP_STRIP=n"
@@ -34,4 +34,12 @@ do_compile() {
 
 do_install() {
     oe_runmake install CONFIG_PREFIX="${D}"
+}
+
+do_test() {
+    seq 1 100 | sort -rn | head -n 1 | grep -x 100
+    echo text > file
+    tar -cz -f archive.tar.gz file
+    tar -xz -O -f archive.tar.gz | cmp - file
+    test "$(echo a:b | awk -F: '{ print $2 }')" = b
 }

@@ -16,3 +16,6 @@ SYSROOT_KIND = "native"
 SYSROOT_SOURCE = "${D}${STAGING_DIR_NATIVE}"
 SYSROOT_DIRS = "/usr /bin /sbin /lib /etc"
 SYSROOT_DIRS_IGNORE = "/usr/share/man /usr/share/doc /usr/share/info"
+
+# Built when something needs it, not because somebody builds all there is.
+EXCLUDE_FROM_WORLD = "1"

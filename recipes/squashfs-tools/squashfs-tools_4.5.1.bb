@@ -7,7 +7,7 @@ SRC_URI = "https://github.com/plougher/squashfs-tools/archive/refs/tags/${PV}.ta
 SRC_URI[sha256sum] = "277b6e7f75a4a57f72191295ae62766a10d627a4f5e5f19eadfbc861378deea7"
 DEBIAN_SOURCE = "squashfs-tools"
 
-inherit make
+inherit make test
 B = "${S}/squashfs-tools"
 
 EXTRA_OEMAKE = "XATTR_SUPPORT=0 EXTRA_LDFLAGS='${LDFLAGS} -static -Wl,-Map=link.map'"
@@ -23,4 +23,12 @@ do_install() {
     install -m 0755 mksquashfs unsquashfs "${D}${bindir}"
     ln -s mksquashfs "${D}${bindir}/sqfstar"
     ln -s unsquashfs "${D}${bindir}/sqfscat"
+}
+
+do_test() {
+    mkdir tree
+    seq 1 20000 > tree/numbers
+    mksquashfs tree image -no-progress -quiet
+    unsquashfs -no-progress -quiet -dest again image
+    cmp tree/numbers again/numbers
 }

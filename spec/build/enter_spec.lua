@@ -2,7 +2,7 @@ local kept = require "moonsand.build.kept"
 local project = require "spec.support.project"
 local sandbox = require "moonsand.sandbox"
 
-local setting = {over = {"aa", "bb"}, sysroots = {
+local setting = {over = {"aa", "bb"}, trees = {
   target = {{recipe = "zlib", digest = "cc"}}, native = {{recipe = "m4-native", digest = "dd"}},
 }}
 

@@ -24,7 +24,8 @@ function M.greeting(fields)
     ("cd %s 2>/dev/null || cd /work"):format(quote(failure.cwd or fields.cwd)),
   }
   if failure.command then
-    lines[#lines + 1] = ("history -s -- %s"):format(quote(failure.command))
+    lines[#lines + 1] = ("[ -z \"$BASH_VERSION\" ] || history -s -- %s"):format(
+      quote(failure.command))
     lines[#lines + 1] = ("printf '%%s\\n' %s %s"):format(
       quote(("failed%s:"):format(failure.where and " at " .. failure.where or "")),
       quote("    " .. failure.command))
@@ -76,6 +77,9 @@ function M.options(workshop, node)
   local greeting = script.DIRECTORY .. "/greeting"
   table.insert(options.files, {target = greeting, text = greeting_of(node, failure)})
   options.command = {"/bin/bash", "--noprofile", "--rcfile", greeting, "-i"}
+  if setting.trees.root then
+    options.command, options.env.ENV = {"/bin/sh", "-i"}, greeting
+  end
   return options, {
     state = left and "failed" or node.record and "ended" or "start", failure = failure,
   }

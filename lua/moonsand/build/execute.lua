@@ -66,37 +66,60 @@ end
 
 ---@class moonsand.build.Setting          what is mounted for a task, by digest
 ---@field over string[]                    work layers, the newest first
----@field sysroots table<string, {recipe: string, digest: string}[]>   "target", "native"
+---@field trees table<string, {recipe: string, digest: string}[]>   "target", "native"; "root" for a
+---  task that does not see the host
 
 --- What is mounted for a task; nil when something that it needs has no result yet.
 ---@param node moonsand.build.Node
 ---@return moonsand.build.Setting?
 function M.setting(node)
-  local setting = {over = resolve.over(node), sysroots = {target = {}, native = {}}}
+  local setting = {over = resolve.over(node), trees = {}}
   if not setting.over then return nil end
-  for kind, list in pairs(setting.sysroots) do
-    for i, offer in ipairs(inputs.sysroots(node, kind)) do
-      if not offer.record then return nil end
-      list[i] = {recipe = offer.recipe.name, digest = offer.record.trees.sysroot}
+  local function put(kind, nodes, tree)
+    local list = {}
+    for i, offer in ipairs(nodes) do
+      if not offer.record then return false end
+      list[i] = {recipe = offer.recipe.name, digest = offer.record.trees[tree]}
     end
+    setting.trees[kind] = list
+    return true
+  end
+  if node.roots and not put("root", node.roots, "outputs") then return nil end
+  for kind in pairs(mounts) do
+    if not put(kind, inputs.sysroots(node, kind), "sysroot") then return nil end
   end
   return setting
+end
+
+local function trees_of(store, list, kind)
+  local trees = {}
+  for i, one in ipairs(list) do
+    local tree, why = store:tree(one.digest)
+    if not tree then
+      fault.throw("layer", ("the %s of '%s' is gone from the store%s"):format(
+        kind == "root" and "tree" or "sysroot", one.recipe, why and ": " .. why or ""),
+        {hint = "build again"})
+    end
+    trees[i] = {tree = tree, recipe = one.recipe}
+  end
+  return trees
 end
 
 -- The sysroot trees of one kind as an overlay, or nil when there are none. Two trees that disagree
 -- about a path are a fault that names both recipes.
 local function sysroot(store, list, kind)
-  local trees = {}
-  for i, one in ipairs(list) do
-    local tree, why = store:tree(one.digest)
-    if not tree then
-      fault.throw("layer", ("the sysroot of '%s' is gone from the store%s"):format(one.recipe,
-        why and ": " .. why or ""), {hint = "build again"})
-    end
-    trees[i] = {tree = tree, recipe = one.recipe}
-  end
+  local trees = trees_of(store, list, kind)
   if #trees == 0 then return nil end
   return {target = mounts[kind], lower = layer.staging(trees), read_only = true}
+end
+
+-- A root of layers only; here a recipe's own file hides that of another, as in a package's test on
+-- a system that has more than the package.
+local function root_mount(options, store, list)
+  local lower = {}
+  for i, one in ipairs(trees_of(store, list, "root")) do lower[i] = one.tree.path end
+  options.root = "empty"
+  table.insert(options.overlays, {target = "/", lower = lower, order = -2})
 end
 
 -- [prefuncs], the task, [postfuncs]: each with a run script of its own.
@@ -132,7 +155,7 @@ function M.scripts(node, jobs)
   return {
     names = names, scripts = scripts,
     start = script.start {
-      names = names, jobs = jobs, dirs = d:flag(node.task, "dirs"),
+      names = names, jobs = jobs, trace = not node.roots, dirs = d:flag(node.task, "dirs"),
       cleandirs = d:flag(node.task, "cleandirs"),
     },
   }
@@ -183,22 +206,26 @@ end
 ---@return moonsand.build.Scripts
 function M.options(workshop, node, scratch, setting, trace)
   local d = node.data
-  local scripts = M.scripts(node, workshop.jobs ~= nil)
+  local rooted = setting.trees.root ~= nil
+  local jobs = not rooted and workshop.jobs or nil
+  local scripts = M.scripts(node, jobs ~= nil)
   local options = {
     name = node.name, root = "host", ids = "root", umask = tonumber(d:flag(node.task, "umask")
       or "022", 8), hostname = "moonsand", network = "none", cwd = "/work",
-    command = script.command "start", env = {HOME = "/tmp", LANG = "C", TERM = "dumb"},
+    command = script.command("start", rooted), env = {HOME = "/tmp", LANG = "C", TERM = "dumb"},
     overlays = {}, binds = {}, dirs = {},
     files = {{target = script.DIRECTORY .. "/start", text = scripts.start}},
     tmpfs = {},
   }
   -- What somebody put there by hand is in no package, so no signature would notice it.
-  if core.stat "/usr/local" then
+  if rooted then
+    root_mount(options, workshop.store, setting.trees.root)
+  elseif core.stat "/usr/local" then
     options.tmpfs[1] = {target = "/usr/local", size = "1M"}
   end
   work_mount(options, layer.stack(layers_of(workshop.store, setting.over)).lower, scratch)
   for _, kind in ipairs {"target", "native"} do
-    local overlay = sysroot(workshop.store, setting.sysroots[kind], kind)
+    local overlay = sysroot(workshop.store, setting.trees[kind], kind)
     if overlay then table.insert(options.overlays, overlay) end
     if not overlay then table.insert(options.dirs, mounts[kind]) end
   end
@@ -211,10 +238,10 @@ function M.options(workshop, node, scratch, setting, trace)
     table.insert(options.binds,
       {source = trace, target = script.DIRECTORY .. "/trace", read_only = false})
   end
-  if workshop.jobs then
+  if jobs then
     table.insert(options.binds,
-      {source = workshop.jobs.path, target = jobserver.TARGET, read_only = false})
-    for name, value in pairs(workshop.jobs:environment()) do options.env[name] = value end
+      {source = jobs.path, target = jobserver.TARGET, read_only = false})
+    for name, value in pairs(jobs:environment()) do options.env[name] = value end
   end
   source_binds(workshop, node, options.binds, options.files)
   return options, scripts

@@ -1,5 +1,7 @@
 --- What a task builds upon: the work layers of the tasks before it in its recipe, and the sysroots
 --- of what the recipe depends on. Known from the graph alone; digests come later.
+local words = require("moonsand.text").words
+
 local M = {}
 
 ---@class moonsand.build.Inputs
@@ -7,6 +9,7 @@ local M = {}
 ---@field before moonsand.build.Node[]    tasks of the recipe that leave a layer, the oldest first
 ---@field sysroots moonsand.build.Node[]  nodes whose tree it sees, by name
 ---@field offers? "target"|"native"       its tree is part of the sysroots of others
+---@field roots? moonsand.build.Node[]    [root]: nodes whose outputs are its root, the upper first
 
 local builtins = {fetch = "fetch", collect = "collect"}
 
@@ -29,7 +32,7 @@ end
 local function before(node)
   local seen, list = {}, {}
   local function put(other)
-    if other.kind == "task" and not seen[other] then
+    if other.kind == "task" and not other.roots and not seen[other] then
       seen[other] = true
       list[#list + 1] = other
     end
@@ -65,14 +68,40 @@ local function reach(node)
   return list
 end
 
+local function installs(node)
+  for _, name in ipairs(words(node.data:flag(node.task, "collect"))) do
+    if name == "outputs" then return true end
+  end
+  return false
+end
+
+-- [root] = "outputs": the host is not there. What this recipe installed lies over what the recipes
+-- of [depends] installed.
+local function roots(node, earlier)
+  if node.data:flag(node.task, "root") ~= "outputs" then return nil end
+  local list = {}
+  for i = #earlier, 1, -1 do
+    if installs(earlier[i]) then
+      list[1] = earlier[i]
+      break
+    end
+  end
+  for _, edge in ipairs(node.needs) do
+    if edge.node.recipe ~= node.recipe and installs(edge.node) then list[#list + 1] = edge.node end
+  end
+  return list
+end
+
 --- Fill in the inputs of every node of a plan.
 ---@param order moonsand.build.Node[]   as `Graph:plan` gives it
 function M.attach(order)
   for i, node in ipairs(order) do
     node.index = i
     node.kind = kind_of(node)
-    node.before = before(node)
-    node.sysroots = reach(node)
+    local earlier = before(node)
+    node.roots = roots(node, earlier)
+    node.before = node.roots and {} or earlier
+    node.sysroots = node.roots and {} or reach(node)
     node.offers = offer_of(node)
   end
 end

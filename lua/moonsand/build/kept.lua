@@ -18,8 +18,8 @@ end
 function M.encode(setting, failure)
   local lines = {HEADER}
   for _, digest in ipairs(setting.over) do lines[#lines + 1] = "over " .. digest end
-  for _, kind in ipairs {"target", "native"} do
-    for _, one in ipairs(setting.sysroots[kind]) do
+  for _, kind in ipairs {"target", "native", "root"} do
+    for _, one in ipairs(setting.trees[kind] or {}) do
       lines[#lines + 1] = ("%s %s %s"):format(kind, one.digest, one.recipe)
     end
   end
@@ -35,13 +35,14 @@ end
 ---@return {command?: string, cwd?: string, where?: string}? failure
 function M.decode(text)
   if not text or text:sub(1, #HEADER + 1) ~= HEADER .. "\n" then return nil end
-  local setting, failure = {over = {}, sysroots = {target = {}, native = {}}}, {}
+  local setting, failure = {over = {}, trees = {target = {}, native = {}}}, {}
   for name, rest in text:gmatch "\n(%l+) ([^\n]*)" do
     local digest, recipe = rest:match "^(%x+) (.*)$"
     if name == "over" then
       table.insert(setting.over, rest)
-    elseif setting.sysroots[name] and digest then
-      table.insert(setting.sysroots[name], {recipe = recipe, digest = digest})
+    elseif (setting.trees[name] or name == "root") and digest then
+      setting.trees[name] = setting.trees[name] or {}
+      table.insert(setting.trees[name], {recipe = recipe, digest = digest})
     else
       failure[name] = unescape(rest)
     end

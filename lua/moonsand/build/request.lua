@@ -9,6 +9,7 @@ local resolve = require "moonsand.build.resolve"
 local signature = require "moonsand.build.signature"
 local sources = require "moonsand.build.source"
 local why = require "moonsand.build.why"
+local world = require "moonsand.build.world"
 local words = require("moonsand.text").words
 local read = require("moonsand.text").read
 
@@ -58,6 +59,13 @@ local function refuse(node)
       hint = "name what it needs in SRC_URI",
     })
   end
+  local root = d:flag(node.task, "root")
+  if root and root ~= "" and root ~= "outputs" then
+    fault.throw("recipe", ("the flag [root] of task '%s' is '%s'"):format(node.name, root), {
+      where = graph.place(node.recipe, node.task, nil, "root"),
+      hint = [[write "outputs", or leave it out for the host's root]],
+    })
+  end
   if d:flag(node.task, "lua") then
     fault.throw("recipe", ("task '%s' is a lua function; tasks are shell functions so far"):format(
       node.name), {where = graph.place(node.recipe, node.task), hint = "write it in shell"})
@@ -96,7 +104,7 @@ function M.prepare(self, targets)
     names = function() return self.config:names() end,
     provided = words(self.config.data:get "ASSUME_PROVIDED"),
   }
-  local nodes, wanted = tasks:plan(targets)
+  local nodes, wanted = tasks:plan(world.expand(self.config, targets))
   attach_data(nodes)
   self.forced = forced_names(self.options.force, nodes)
   resolve.resolve(nodes, wanted, {

@@ -28,6 +28,11 @@ local function mounted(node)
   for i, other in ipairs(node.before) do
     list[i] = {place = ("/work %02d %s"):format(i, other.task), digest = other.record.layer}
   end
+  for i, other in ipairs(node.roots or {}) do
+    list[#list + 1] = {
+      place = ("/ %02d %s"):format(i, other.recipe.name), digest = other.record.trees.outputs,
+    }
+  end
   for _, kind in ipairs {"target", "native"} do
     for _, offer in ipairs(inputs.sysroots(node, kind)) do
       list[#list + 1] = {
@@ -89,7 +94,8 @@ end
 local function save(build, node, result, seconds)
   node.record = {
     task = node.name, action = node.action, layer = result.layer, trees = result.trees,
-    over = resolve.over(node), seconds = seconds, taint = "host",
+    over = resolve.over(node), seconds = seconds,
+    taint = not node.roots and "host" or nil,
   }
   build.store:put_record("log", "signature." .. node.action, node.action_text)
   if node.kind == "task" then

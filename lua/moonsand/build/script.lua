@@ -20,8 +20,9 @@ local function quote(text)
 end
 
 --- The start script: directories, the job pool, the trace, then the run scripts in their order.
----@param options {names: string[], dirs?: string, cleandirs?: string, jobs?: boolean}
----  names: run scripts, as they are called in the sandbox's directory
+---@param options {names: string[], dirs?: string, cleandirs?: string, jobs?: boolean,
+---  trace?: boolean}
+---  names: run scripts, as they are called in the sandbox's directory; trace: the shell is bash
 ---@return string
 function M.start(options)
   local lines = {"set -e"}
@@ -35,22 +36,26 @@ function M.start(options)
   if options.jobs then
     lines[#lines + 1] = ("exec %d<>%s"):format(jobserver.FD, jobserver.TARGET)
   end
-  lines[#lines + 1] = ("exec %d>>%s"):format(TRACE_FD, TRACE)
-  lines[#lines + 1] = ("BASH_XTRACEFD=%d"):format(TRACE_FD)
-  lines[#lines + 1] =
-    [[PS4=$'\x1e\x1f${LINENO} ${BASH_LINENO[*]-}\x1f${FUNCNAME[*]-}\x1f${PWD}\x1f']]
+  if options.trace then
+    lines[#lines + 1] = ("exec %d>>%s"):format(TRACE_FD, TRACE)
+    lines[#lines + 1] = ("BASH_XTRACEFD=%d"):format(TRACE_FD)
+    lines[#lines + 1] =
+      [[PS4=$'\x1e\x1f${LINENO} ${BASH_LINENO[*]-}\x1f${FUNCNAME[*]-}\x1f${PWD}\x1f']]
+  end
+  local set = options.trace and "set -x; " or ""
   for i, name in ipairs(options.names) do
-    local run = ("(set -x; . %s/%s)"):format(M.DIRECTORY, name)
-    if i == #options.names then run = ("set -x; . %s/%s"):format(M.DIRECTORY, name) end
-    lines[#lines + 1] = run
+    local run = ("%s. %s/%s"):format(set, M.DIRECTORY, name)
+    lines[#lines + 1] = i == #options.names and run or "(" .. run .. ")"
   end
   return table.concat(lines, "\n") .. "\n"
 end
 
 --- The command that runs a start script called `name` in the sandbox's directory.
 ---@param name string
+---@param plain? boolean   by the sh of a root that need not have bash
 ---@return string[]
-function M.command(name)
+function M.command(name, plain)
+  if plain then return {"/bin/sh", M.DIRECTORY .. "/" .. name} end
   return {"/bin/bash", "--noprofile", "--norc", M.DIRECTORY .. "/" .. name}
 end
 

@@ -13,7 +13,8 @@ local FORMAT <const> = "moonsand signature 1"
 
 -- Flags of a task that change what it does. Dependency flags are in the inputs, not here.
 local task_flags = {
-  "builtin", "cleandirs", "collect", "dirs", "noexec", "postfuncs", "prefuncs", "sources", "umask",
+  "builtin", "cleandirs", "collect", "dirs", "noexec", "postfuncs", "prefuncs", "root", "sources",
+  "umask",
 }
 
 local escapes = {["\\"] = "\\\\", ["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ["\0"] = "\\0"}
@@ -181,7 +182,10 @@ function M.base(node, context)
   signature:add("task", "name", node.name)
   signature:add("layout", "sandbox", context.layout)
   if d:get "MOONSAND_EPOCH" then signature:add("layout", "epoch", d:get "MOONSAND_EPOCH") end
-  for name, value in order.sorted(context.host) do signature:add("host", name, value) end
+  for name, value in order.sorted(context.host) do
+    -- Where the host is not mounted, only the processor is left of it.
+    if not node.roots or name == "architecture" then signature:add("host", name, value) end
+  end
   for _, flag in ipairs(task_flags) do
     local value = d:flag(node.task, flag)
     if value and value ~= "" then signature:add("flag", flag, value) end

@@ -1,0 +1,4 @@
+# Programs with all libraries in them: they run where there is nothing else.
+CC = "gcc -static"
+CXX = "g++ -static"
+EXTRA_OECONF:prepend = "--enable-static --disable-shared "

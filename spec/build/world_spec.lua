@@ -1,0 +1,47 @@
+local fault = require "moonsand.fault"
+local project = require "spec.support.project"
+local world = require "moonsand.build.world"
+
+local plain = "deltask fetch unpack patch configure install populate_sysroot\n" ..
+  "do_compile() {\n    :\n}\n"
+
+describe("the target world", function()
+  local here
+
+  before_each(function()
+    here = project.new()
+    here:write {
+      ["a/a_1.bb"] = plain .. "addtask check after do_compile\ndo_check() {\n    :\n}\n",
+      ["b/b_1.bb"] = plain, ["b/b_2.bb"] = plain .. "PROVIDES += \"virtual/b\"\n",
+      ["c/c_1.bb"] = plain .. "EXCLUDE_FROM_WORLD = \"1\"\n",
+      ["d/d_1.bb"] = plain .. "BBCLASSEXTEND = \"native\"\n",
+      ["e/e_1.bb"] = plain .. "lua () {\n    d:skip('not here')\n}\n",
+    }
+  end)
+  after_each(function() here:close() end)
+
+  it("is every recipe once, without those that are excluded, skipped or native", function()
+    local builder <close> = here:builder()
+    assert.are.same({"a", "b", "d"}, world.expand(builder.config, {"world"}))
+  end)
+
+  it("with a task is the recipes that have it", function()
+    local builder <close> = here:builder()
+    assert.are.same({"c", "a:check"}, world.expand(builder.config, {"c", "world:do_check"}))
+  end)
+
+  it("is built", function()
+    local summary = here:build {"world"}
+    assert.is_true(summary.ok)
+    assert.is_truthy(summary.outcomes["b:build"])
+    assert.is_nil(summary.outcomes["c:build"])
+  end)
+
+  it("with a task that no recipe has is refused", function()
+    local builder <close> = here:builder()
+    local ok, why = pcall(builder.run, builder, {"world:nothing"})
+    assert.is_false(ok)
+    assert.is_true(fault.is(why))
+    assert.matches("no recipe has the task 'do_nothing'", tostring(why))
+  end)
+end)
