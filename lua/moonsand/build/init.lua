@@ -1,9 +1,11 @@
 --- Builds: a request becomes a graph of tasks, what is known is taken from the store, the rest runs
 --- in sandboxes. `build.new{...}:run{"busybox"}`; everything that happens is an event.
 local core = require "moonsand.core"
+local decide = require "moonsand.build.decide"
 local enter = require "moonsand.build.enter"
 local event = require "moonsand.build.event"
 local execute = require "moonsand.build.execute"
+local explain = require "moonsand.build.explain"
 local fault = require "moonsand.fault"
 local fetch = require "moonsand.build.fetch"
 local host = require "moonsand.build.host"
@@ -17,6 +19,7 @@ local run = require "moonsand.build.run"
 local sandbox = require "moonsand.sandbox"
 local schedule = require "moonsand.build.schedule"
 local read = require("moonsand.text").read
+local why = require "moonsand.build.why"
 
 local M = {}
 
@@ -115,7 +118,7 @@ function Builder:plan(targets)
     local state = request.state(node)
     steps[i] = {
       task = node.name, state = state,
-      why = state == "run" and node.kind ~= "noexec" and request.reason(self, node) or nil,
+      why = state == "run" and node.kind ~= "noexec" and why.sentence(decide.of(self, node)) or nil,
     }
   end
   return steps
@@ -144,9 +147,7 @@ end
 local function report_known(self, nodes)
   for _, node in ipairs(nodes) do
     local state = request.state(node)
-    if state == "run" then
-      node.why = node.kind ~= "noexec" and request.reason(self, node) or nil
-    else
+    if state ~= "run" then
       node.outcome = state
       self.counts[state] = (self.counts[state] or 0) + 1
       self.events:send("task_ended", {
@@ -277,6 +278,22 @@ end
 function Builder:log(task)
   local _, wanted = request.prepare(self, {task})
   return log.of(self, wanted[1])
+end
+
+--- Why a task last ran, followed to what somebody changed; nil when it has no result. The result of
+--- another build directory has the answer of that one.
+---@param task string   "zlib:compile"
+---@return moonsand.build.Explanation?
+function Builder:why(task)
+  local decision = explain.find(self.directory, task)
+  if not decision then
+    local _, wanted = request.prepare(self, {task})
+    local node = wanted[1]
+    decision = explain.find(self.directory, node.name)
+      or node.record and decide.decode(self.store:record("log", "why." .. node.record.action))
+  end
+  local place = {directory = self.directory, store = function() return self.store end}
+  return decision and explain.follow(place, decision)
 end
 
 --- A tree of a result: `b:tree(summary, "busybox:install", "outputs").path`.

@@ -8,10 +8,8 @@ local recipe = require "moonsand.recipe"
 local resolve = require "moonsand.build.resolve"
 local signature = require "moonsand.build.signature"
 local sources = require "moonsand.build.source"
-local why = require "moonsand.build.why"
 local world = require "moonsand.build.world"
 local words = require("moonsand.text").words
-local read = require("moonsand.text").read
 
 local M = {}
 
@@ -116,18 +114,6 @@ function M.prepare(self, targets)
     },
   })
   return nodes, wanted
-end
-
---- Why a task has to run.
----@param self moonsand.build.Builder
----@param node moonsand.build.Node
----@return string
-function M.reason(self, node)
-  if self.forced[node.name] then return "asked for" end
-  if node.fresh then return "it always runs" end
-  local old = read(execute.path(self.directory, node, "signature"))
-  if not old then return "not built yet" end
-  return why.sentence(old, node.intent_text) or "its result is gone from the store"
 end
 
 --- What will become of a node.

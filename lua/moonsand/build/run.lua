@@ -2,14 +2,17 @@
 --- the records are written and everybody is told.
 local collect = require "moonsand.build.collect"
 local core = require "moonsand.core"
+local decide = require "moonsand.build.decide"
 local execute = require "moonsand.build.execute"
 local fault = require "moonsand.fault"
 local inputs = require "moonsand.build.inputs"
+local intent = require "moonsand.build.intent"
 local loop = require "moonsand.loop"
 local record = require "moonsand.build.record"
 local resolve = require "moonsand.build.resolve"
 local scope = require "moonsand.scope"
 local signature = require "moonsand.build.signature"
+local why = require "moonsand.build.why"
 
 local M = {}
 
@@ -26,18 +29,21 @@ end
 local function mounted(node)
   local list = {}
   for i, other in ipairs(node.before) do
-    list[i] = {place = ("/work %02d %s"):format(i, other.task), digest = other.record.layer}
+    list[i] = {
+      place = ("/work %02d %s"):format(i, other.task), digest = other.record.layer, node = other,
+    }
   end
   for i, other in ipairs(node.roots or {}) do
     list[#list + 1] = {
       place = ("/ %02d %s"):format(i, other.recipe.name), digest = other.record.trees.outputs,
+      node = other,
     }
   end
   for _, kind in ipairs {"target", "native"} do
     for _, offer in ipairs(inputs.sysroots(node, kind)) do
       list[#list + 1] = {
         place = ("%s sysroot %s"):format(kind, offer.recipe.name),
-        digest = offer.record.trees.sysroot,
+        digest = offer.record.trees.sysroot, node = offer,
       }
     end
   end
@@ -98,11 +104,13 @@ local function save(build, node, result, seconds)
     taint = not node.roots and "host" or nil,
   }
   build.store:put_record("log", "signature." .. node.action, node.action_text)
+  build.store:put_record("log", "why." .. node.action, decide.encode(node.decision))
   if node.kind == "task" then
     build.store:put_record("log", node.action, read(execute.path(build.directory, node, "log")))
   end
   build.store:put_record("action", node.action, record.encode(node.record))
   build.store:put_record("intent", node.intent, node.action .. "\n")
+  intent.keep(build.store, node)
 end
 
 --- Keep the text of a task's signature in the build directory, to tell later what changed.
@@ -112,8 +120,19 @@ function M.remember(directory, node)
   write(execute.path(directory, node, "signature"), node.intent_text)
 end
 
+-- Written before it runs: the answer is there also when it fails, or when nobody sees its end.
+local function decided(build, node)
+  node.decision = decide.of(build, node)
+  node.why = why.sentence(node.decision)
+  write(execute.path(build.directory, node, "why"), decide.encode(node.decision))
+end
+
 -- Everything below is done: was anything made, or was all of it there?
 local function finish_noexec(build, node)
+  if read(execute.path(build.directory, node, "signature")) ~= node.intent_text then
+    decided(build, node)
+    M.remember(build.directory, node)
+  end
   local outcome = "cached"
   for _, edge in ipairs(node.needs) do
     if edge.node.outcome == "ok" then outcome = "ok" end
@@ -128,6 +147,8 @@ local function take_known(build, node)
   if not found then return false end
   node.record = found
   build.store:put_record("intent", node.intent, node.action .. "\n")
+  intent.keep(build.store, node)
+  M.remember(build.directory, node)
   ended(build, node, {
     outcome = "cached", seconds = 0, why = "what it is made from came out the same",
   })
@@ -164,9 +185,11 @@ end
 ---@return boolean ok
 function M.node(build, node)
   if node.kind == "noexec" then return finish_noexec(build, node) end
-  node.action, node.action_text = signature.action(node.base, mounted(node))
+  node.mounted = mounted(node)
+  node.action, node.action_text = signature.action(node.base, node.mounted)
   local lock <close> = lock_action(build, node) -- luacheck: ignore 211
   if take_known(build, node) then return true end
+  decided(build, node)
   local result, failure, seconds = make(build, node)
   local log = execute.path(build.directory, node, "log")
   if not result then

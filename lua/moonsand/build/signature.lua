@@ -79,9 +79,19 @@ function M.parse(text)
   return entries
 end
 
+--- Kind and name of an entry, from its name in `parse`.
+---@param entry string
+---@return string kind
+---@return string name
+function M.split(entry)
+  local kind, name = entry:match "^([^\t]*)\t(.*)$"
+  return unescape(kind), unescape(name)
+end
+
 ---@class moonsand.build.Difference
 ---@field kind string
 ---@field name string
+---@field entry string  its name in `parse`
 ---@field old? string   nil: it was not there
 ---@field new? string   nil: it is gone
 
@@ -89,18 +99,18 @@ end
 ---@param old string
 ---@param new string
 ---@return moonsand.build.Difference[]
----@return integer same   how many entries are equal
+---@return table<string, integer> same   kind -> how many entries are equal
 function M.difference(old, new)
-  local before, after, all, list, same = M.parse(old), M.parse(new), {}, {}, 0
+  local before, after, all, list, same = M.parse(old), M.parse(new), {}, {}, {}
   for name in pairs(before) do all[name] = true end
   for name in pairs(after) do all[name] = true end
   for name in order.sorted(all) do
+    local kind, label = M.split(name)
     if before[name] == after[name] then
-      same = same + 1
+      same[kind] = (same[kind] or 0) + 1
     else
-      local kind, label = name:match "^([^\t]*)\t(.*)$"
       list[#list + 1] = {
-        kind = unescape(kind), name = unescape(label), old = before[name], new = after[name],
+        kind = kind, name = label, entry = name, old = before[name], new = after[name],
       }
     end
   end

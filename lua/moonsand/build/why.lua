@@ -1,54 +1,75 @@
---- Why a task runs: what differs between two of its signatures, in words.
-local signature = require "moonsand.build.signature"
-
+--- Why a task runs, in words: one clause for each thing that differs, one sentence for a decision.
 local M = {}
 
-local function shorten(text)
-  text = text:gsub("%s+", " ")
+--- A value as a person reads it: short, on one line, quoted unless it is a digest.
+---@param text string
+---@param most? integer   characters; 60 unless given
+---@return string
+function M.shorten(text, most)
+  most = most or 60
   if text:find "^%x+$" and #text == 64 then return text:sub(1, 8) .. "…" end
-  if #text > 60 then text = text:sub(1, 57) .. "…" end
+  text = text:gsub("%s+", " ")
+  if (utf8.len(text) or #text) > most then
+    text = text:sub(1, (utf8.offset(text, most - 2) or most - 2) - 1) .. "…"
+  end
   return '"' .. text .. '"'
 end
 
 local nouns = {
-  input = "what %s made", source = "%s", variable = "%s", ["function"] = "function %s",
-  host = "the host's %s", flag = "flag [%s]", layout = "the sandbox (%s)", export = "export of %s",
-  order = "place of %s in SRC_URI", fetch = "%s", value = "%s", remove = "%s",
+  source = "%s", variable = "%s", ["function"] = "function %s", host = "the host's %s",
+  flag = "flag [%s]", layout = "the sandbox (%s)", export = "export of %s",
+  order = "place of %s in SRC_URI", fetch = "%s", value = "value of %s",
 }
 
-local function name_of(entry)
+--- What an entry of a signature is called.
+---@param entry {kind: string, name: string}
+---@return string
+function M.name(entry)
   return (nouns[entry.kind] or entry.kind .. " %s"):format(entry.name)
 end
 
 --- One difference as a clause.
----@param entry moonsand.build.Difference
+---@param entry moonsand.build.Change
 ---@return string
 function M.clause(entry)
-  local name = name_of(entry)
+  local name = M.name(entry)
   if not entry.old then return name .. " is new" end
   if not entry.new then return name .. " is gone" end
-  if entry.kind == "function" or entry.kind == "input" or entry.kind == "listing" then
-    return name .. " changed"
-  end
-  return ("%s is %s, was %s"):format(name, shorten(entry.new), shorten(entry.old))
+  if entry.kind == "function" or entry.kind == "listing" then return name .. " changed" end
+  return ("%s is %s, was %s"):format(name, M.shorten(entry.new), M.shorten(entry.old))
 end
 
--- What a person changed comes first; that an input changed is only a consequence of it.
-local weight = {variable = 1, value = 1, ["function"] = 1, source = 1, flag = 1, input = 3}
+-- Of what changed, what a person wrote says more than what follows from it.
+local weight = {variable = 1, value = 2, ["function"] = 1, source = 1, flag = 1}
 
---- A sentence about two signature texts; nil when they are equal.
----@param old string
----@param new string
----@return string?
-function M.sentence(old, new)
-  local list = signature.difference(old, new)
-  if #list == 0 then return nil end
-  local best = list[1]
-  for _, entry in ipairs(list) do
-    if (weight[entry.kind] or 2) < (weight[best.kind] or 2) then best = entry end
+local function heaviest(changes)
+  local best = changes[1]
+  for _, entry in ipairs(changes) do
+    if (weight[entry.kind] or 3) < (weight[best.kind] or 3) then best = entry end
   end
-  local text = M.clause(best)
-  if #list > 1 then text = ("%s, and %d more"):format(text, #list - 1) end
+  return best
+end
+
+local causes = {
+  new = "not built yet", asked = "asked for", always = "it always runs",
+  gone = "its result is gone from the store",
+}
+
+local function link_clause(link)
+  if not link.new then return link.task .. " is not needed any more" end
+  if not link.old then return link.task .. " is needed now" end
+  return link.task .. (link.pending and " runs" or " came out anew")
+end
+
+--- A decision as a sentence.
+---@param decision moonsand.build.Decision
+---@return string
+function M.sentence(decision)
+  if causes[decision.cause] then return causes[decision.cause] end
+  local count = #decision.changes + #decision.inputs
+  local text = #decision.changes > 0 and M.clause(heaviest(decision.changes))
+    or link_clause(decision.inputs[1])
+  if count > 1 then text = ("%s, and %d more"):format(text, count - 1) end
   return text
 end
 

@@ -50,6 +50,31 @@ function Interface:terminal()
   return core.isatty(2) and self.env "TERM" ~= "dumb"
 end
 
+-- What is drawn with where there are only the characters of ASCII; each takes one column.
+local ascii = {["…"] = "~", ["·"] = "-", ["│"] = "|", ["→"] = ">"}
+
+--- Is the terminal one of UTF-8? By the locale, as programs in C find it; where nothing is said of
+--- the locale, as in many containers, it most likely is.
+---@return boolean
+function Interface:unicode()
+  for _, name in ipairs {"LC_ALL", "LC_CTYPE", "LANG"} do
+    local value = self.env(name)
+    if value and value ~= "" then return value:lower():gsub("-", ""):find "utf8" ~= nil end
+  end
+  return true
+end
+
+--- Text that moonsand draws, in characters that the terminal has.
+---@param text string
+---@return string
+function Interface:drawn(text)
+  if self:unicode() then return text end
+  return (text:gsub(utf8.charpattern, function(character)
+    if #character == 1 then return nil end
+    return ascii[character] or "?"
+  end))
+end
+
 --- The size of the terminal.
 ---@return integer columns
 ---@return integer rows

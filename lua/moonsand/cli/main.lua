@@ -16,6 +16,7 @@ M.verbs = {
   {"run", "run a command in a sandbox made by hand"},
   {"shell", "a shell in a sandbox, or in the sandbox of a task"},
   {"log", "what a task said when it last ran"},
+  {"why", "what made a task run, to the root of it"},
   {"vars", "the variables of a recipe, and where their values come from"},
   {"recipes", "the recipes that there are"},
   {"tasks", "the tasks of a recipe, and what they wait for"},

@@ -102,6 +102,7 @@ local function next_steps(event, total, options)
   end
   if event.log then offer("log", ("%d line%s"):format(total, total == 1 and "" or "s")) end
   if event.kept then offer("shell", "the sandbox as it stopped") end
+  if event.why then offer("why", "what made it run") end
   local width = 0
   for _, step in ipairs(steps) do
     if step[2] then width = math.max(width, format.width(step[1])) end
