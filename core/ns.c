@@ -1,7 +1,6 @@
 /* Namespaces, and what is set once inside of them: host name, loopback, clock offsets. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <string.h>
@@ -11,18 +10,24 @@
 
 #include "spawn.h"
 
+#define LIMIT(name) "/proc/sys/user/max_" name "_namespaces"
+
 static const struct {
   const char *name;
   uint64_t flag;
+  const char *limit; /* of the user namespace of who opens it (namespaces(7)) */
 } namespaces[] = {
-  {"user", CLONE_NEWUSER}, {"mount", CLONE_NEWNS},  {"pid", CLONE_NEWPID},
-  {"net", CLONE_NEWNET},   {"ipc", CLONE_NEWIPC},   {"uts", CLONE_NEWUTS},
-  {"cgroup", CLONE_NEWCGROUP},
+  {"user", CLONE_NEWUSER, LIMIT("user")}, {"mount", CLONE_NEWNS, LIMIT("mnt")},
+  {"pid", CLONE_NEWPID, LIMIT("pid")},    {"net", CLONE_NEWNET, LIMIT("net")},
+  {"ipc", CLONE_NEWIPC, LIMIT("ipc")},    {"uts", CLONE_NEWUTS, LIMIT("uts")},
+  {"cgroup", CLONE_NEWCGROUP, LIMIT("cgroup")},
 };
+
+enum { KINDS = sizeof namespaces / sizeof *namespaces };
 
 static uint64_t namespace_flag(Check *c, const char *name)
 {
-  for (size_t i = 0; i < sizeof namespaces / sizeof *namespaces; i++)
+  for (size_t i = 0; i < KINDS; i++)
     if (strcmp(name, namespaces[i].name) == 0) return namespaces[i].flag;
   misuse(c, "unknown namespace '%s' (known: user, mount, pid, net, ipc, uts, cgroup; "
             "a time namespace is made by the step 'time')", name);
@@ -51,7 +56,7 @@ static bool check_join(Check *c, Step *s)
 void check_namespaces(Check *c, Step *s)
 {
   size_t count;
-  const char **names = check_words(c, c->step > 0 ? 2 : 1, &count);
+  const char **names = check_words(c, c->words, &count);
   bool join = check_join(c, s);
 
   check_entries(c, s);
@@ -80,6 +85,36 @@ int run_namespaces(Run *r, const Step *s)
   if (!r->direct) return 0;
   if (enter_all(r, s) < 0) return -1;
   if (unshare((int)s->number) < 0) return stop(r, "unshare", NULL);
+  return 0;
+}
+
+/* {"no_new_namespaces", "cgroup", ...} */
+void check_no_new_namespaces(Check *c, Step *s)
+{
+  size_t count;
+  const char **names = check_words(c, c->words, &count);
+
+  if (count == 0) misuse(c, "no namespace is named");
+  for (; *names; names++) s->number |= namespace_flag(c, *names);
+}
+
+/* Those that are there stay. That there can be no other is not believed but tried. */
+static int allow_none(Run *r, const char *limit, int flag)
+{
+  if (write_file(limit, "0", 1) < 0) return stop(r, "write", limit);
+  if (unshare(flag) < 0) return errno == ENOSPC ? 0 : stop(r, "unshare", limit);
+  errno = ENOTRECOVERABLE;
+  return stop(r, "the kernel makes namespaces in spite of", limit);
+}
+
+/* Nor in a user namespace below this one, whatever its own limits are (namespaces(7)). Who has no
+   CAP_SYS_RESOURCE in this one cannot take it back. */
+int run_no_new_namespaces(Run *r, const Step *s)
+{
+  for (size_t i = 0; i < KINDS; i++)
+    if (s->number & namespaces[i].flag &&
+        allow_none(r, namespaces[i].limit, (int)namespaces[i].flag) < 0)
+      return -1;
   return 0;
 }
 
@@ -132,12 +167,8 @@ void check_time(Check *c, Step *s)
 
 int run_time(Run *r, const Step *s)
 {
-  int fd, result = 0;
+  static const char offsets[] = "/proc/self/timens_offsets";
 
   if (unshare(CLONE_NEWTIME) < 0) return stop(r, "unshare", NULL);
-  fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
-  if (fd < 0 || write(fd, s->text, s->text_size) < 0)
-    result = stop(r, "write", "/proc/self/timens_offsets");
-  if (fd >= 0) close(fd);
-  return result;
+  return write_file(offsets, s->text, s->text_size) < 0 ? stop(r, "write", offsets) : 0;
 }

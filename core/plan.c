@@ -190,7 +190,7 @@ static void watch_places(Check *c, Run *run)
 /* check_plan(plan) -> true: raises what spawn would raise, and does nothing else */
 static int core_check_plan(lua_State *L)
 {
-  Check c = {.L = L, .keep = 2};
+  Check c = {.L = L, .keep = 2, .words = 2};
   size_t count;
 
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -208,7 +208,7 @@ static int core_spawn(lua_State *L)
   Report report = {.step = -1};
   Run run = {.root = -1, .sync = -1, .sync_peer = -1, .done = -1, .near_fd = -1,
              .stack_size = STACK_SIZE, .report = &report};
-  Check c = {.L = L, .keep = 2};
+  Check c = {.L = L, .keep = 2, .words = 2};
   uint64_t namespaces = 0;
   Process *process;
   int status[2];

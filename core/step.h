@@ -150,6 +150,7 @@ struct Check {
   int table; /* the step's table */
   int keep; /* a table that anchors memory for the length of the call */
   int step; /* number from 1; 0: a direct call */
+  int words; /* where those of the step's array part begin: 2 after the verb's name */
   const char *verb;
 };
 
@@ -186,6 +187,9 @@ int push_notes(lua_State *L, const Step *steps, size_t count, const Report *repo
 
 /* bind.c: the number of a handle, or a number; -1: neither */
 int check_handle(Check *c, const char *field);
+
+/* ids.c */
+int write_file(const char *path, const char *text, size_t size);
 
 /* pass.c */
 int send_fd(int socket, int fd);
@@ -250,6 +254,7 @@ DECLARE_VERB(symlink);
 DECLARE_VERB(file);
 DECLARE_VERB(overlay);
 DECLARE_VERB(namespaces);
+DECLARE_VERB(no_new_namespaces);
 DECLARE_VERB(hostname);
 DECLARE_VERB(loopback);
 DECLARE_VERB(time);

@@ -12,6 +12,7 @@ const Verb verbs[] = {
   {"namespaces", FIELDS("join", "enter"), check_namespaces, run_namespaces, true},
   {"cgroup", FIELDS("into", "join"), check_cgroup, run_cgroup, false},
   {"ids", FIELDS("uid", "gid", "user", "group"), check_ids, run_ids, true},
+  {"no_new_namespaces", NO_FIELDS, check_no_new_namespaces, run_no_new_namespaces, true},
   {"propagation", FIELDS("target", "mode"), check_propagation, run_propagation, true},
   {"bind",
    FIELDS("source", "target", "read_only", "setuid", "devices", "executable", "recursive",
@@ -74,7 +75,7 @@ static int call_verb(lua_State *L)
   Report report = {.step = 0};
   Run run = {.direct = true, .root = -1, .init = -1, .status = -1, .parent = -1, .sync = -1,
              .sync_peer = -1, .done = -1, .near_fd = -1, .report = &report};
-  Check c = {.L = L};
+  Check c = {.L = L, .words = 1};
   int result;
   Step s;
 
@@ -96,7 +97,7 @@ static int call_verb(lua_State *L)
 /* check{"verb", ...}: raises what a plan with this step would raise; nothing is carried out */
 static int check_verb(lua_State *L)
 {
-  Check c = {.L = L, .keep = 2, .verb = "?"};
+  Check c = {.L = L, .keep = 2, .verb = "?", .words = 2};
   const Verb *verb;
   Step s;
 

@@ -229,7 +229,7 @@ describe("a nested sandbox that mounts the groups", function()
       mkdir /tmp/g
       mount -t cgroup -o %s none /tmp/g && echo %s | tee %s
       mount -t cgroup2 none /tmp/g && ls /tmp/g
-      true' >/tmp/said 2>&1; grep -c . /tmp/said >&2; ]]):format(controller, text, files)
+      true' >/tmp/said 2>&1 || true; grep -c . /tmp/said >&2; ]]):format(controller, text, files)
   end
 
   it("cannot lift the bound for memory", function()
@@ -252,14 +252,123 @@ describe("a nested sandbox that mounts the groups", function()
     assert.are.equal(9, r.exit_code)
     assert.are.same({"pids"}, r.limits_hit)
   end)
+end)
 
-  it("could lift that for io on version 1, so the two are refused together there", function()
-    local layout = cgroup.host(cgroup.world())
-    if not layout.v1.blkio or not host.is_root() then
-      return pending "there is no version 1 group for io"
-    end
-    local r = sandbox.new({nested = true, limits = {io = "1M"}, script = "true"}):run()
-    assert.are.equal("setup_failed", r.outcome)
-    assert.matches("a nested sandbox could lift it", r.message)
+-- Programs that may make namespaces: each with the words that a spec's name has for it.
+local free = {
+  {"nested", {nested = true}},
+  {"without a filter", {seccomp = "none", cap_add = {"setfcap"}}},
+  {"with a policy that lets namespaces pass",
+    {seccomp = {allow = {"@mount", "@namespaces"}}, cap_add = {"setfcap"}}},
+  {"nested, in the caller's namespace of groups", {nested = true, share = {"cgroup"}}},
+  {"nested, as fake root", {nested = true, ids = "root"}},
+  {"nested, with all of CAP_SYS_ADMIN", {nested = true, cap_add = {"sys_admin", "setfcap"}}},
+}
+
+local function with(options, script)
+  local own = {script = script}
+  for key, value in pairs(options) do own[key] = value end
+  return own
+end
+
+describe("the groups of the caller", function()
+  -- Mounts each hierarchy and writes to what it finds: a line for each that it could write to.
+  local attack = [[
+    mkdir -p /tmp/g; cd /
+    cut -d: -f2 /proc/self/cgroup | while read -r names; do
+      if [ "$names" ]; then mount -t cgroup -o "$names" none /tmp/g
+      else mount -t cgroup2 none /tmp/g; fi 2>/dev/null || continue
+      for file in cgroup.procs tasks cgroup.threads; do
+        [ -e /tmp/g/$file ] && echo 0 >/tmp/g/$file && echo "wrote to '$names'" && break
+      done
+      mkdir /tmp/g/new && rmdir /tmp/g/new && echo "made a group in '$names'"
+      umount /tmp/g
+    done 2>/dev/null
+    echo tried]]
+
+  local ways = ([[
+    ATTACK='%s'
+    unshare -UrmC sh -c "$ATTACK" || echo none
+    unshare -Urm sh -c "$ATTACK"
+    sh -c "$ATTACK"
+    { echo 99 >/proc/sys/user/max_cgroup_namespaces || true; } 2>/dev/null
+    unshare -Ur sh -c 'echo 99 >/proc/sys/user/max_cgroup_namespaces; exec unshare -mC "$@"' \
+      sh sh -c "$ATTACK" || echo none
+    exit 0]]):format((attack:gsub("'", "'\\''")))
+
+  --- What cannot be written to is not written to: the same is tried outside, where it can.
+  it("can be written to by a root outside, in the way that is tried inside", function()
+    if not host.is_root() then return pending "they are root's here" end
+    local out = host.lua(([[
+      local host, core = require "spec.support.host", require "moonsand.core"
+      local reader, writer = core.pipe()
+      local process <close> = host.start({"unshare", "-mC", "--propagation", "private", "sh", "-c",
+        "mount -t tmpfs none /tmp; eval \"$ATTACK\""}, {[0] = 0, [1] = writer, [2] = 2},
+        {ATTACK = %q})
+      writer:close()
+      io.write(host.drain(reader))
+      core.poll {{fd = process}}
+    ]]):format(attack))
+    local _, lines = host.read("/proc/self/cgroup"):gsub("\n", "")
+    local _, written = out:gsub("wrote to", "")
+    assert.are.equal(lines, written, out)
   end)
+
+  for _, one in ipairs(free) do
+    it("cannot be mounted by a program that is " .. one[1], function()
+      local r = sandbox.new(with(one[2], ways)):run()
+      assert.are.equal("none\ntried\ntried\nnone\n", r.stdout, r.stderr)
+      assert.matches("No space left on device", r.stderr)
+    end)
+  end
+
+  it("cannot be mounted by a program in a prepared sandbox either", function()
+    local prepared <close> = assert(sandbox.new({nested = true}):prepare())
+    assert.are.equal("none\ntried\ntried\nnone\n", prepared:run(ways).stdout)
+  end)
+
+  it("are not to be had by a sandbox in the sandbox, which works without a namespace of groups",
+    function()
+      local here = assert(core.realpath("."))
+      local r = sandbox.new({
+        command = {"lua5.4", "-e", [[
+          local inner = require("moonsand.sandbox").new {nested = true, proc = "auto",
+            script = "unshare -UrmC true || echo none"}
+          local r = inner:run()
+          io.write(r.stdout, r.message or "")
+          for _, one in ipairs(r.not_enforced) do io.write(one.option, "\n") end]]},
+        binds = {{source = here, target = here}}, cwd = here, nested = true,
+        env = host.environment {LD_PRELOAD = os.getenv("LD_PRELOAD") or ""},
+      }):run()
+      assert.matches("^none\nshare.cgroup\n", r.stdout, r.stderr)
+    end)
+
+  it("are out of reach where all groups that there are are the sandbox's own", function()
+    local r = sandbox.new({nested = true, limits = {pids = 100, memory = "1G"},
+      script = ways}):run()
+    if r.outcome == "setup_failed" then return pending(r.message) end
+    if not cgroup.host(cgroup.world()).alone then
+      assert.are.equal("none\ntried\ntried\nnone\n", r.stdout)
+      return pending "there are version 1 hierarchies here"
+    end
+    assert.matches("^wrote to ''\n.*tried\n", r.stdout) -- its own
+    assert.is_false(r.stdout:find("none", 1, true) ~= nil)
+  end)
+end)
+
+describe("the step 'no_new_namespaces'", function()
+  local options = {user = "-U", mount = "-Urm", pid = "-Urp", net = "-Urn", ipc = "-Uri",
+    uts = "-Uru", cgroup = "-UrC"}
+
+  for kind, option in require("moonsand.order").sorted(options) do
+    it("leaves a program no namespace of the kind " .. kind, function()
+      local script = ("unshare %s true || echo none"):format(option)
+      local function told(steps)
+        return sandbox.new({seccomp = "none", cap_add = {"setfcap"}, script = script,
+          steps = steps}):run().stdout
+      end
+      assert.are.equal("none\n", told {{{"no_new_namespaces", kind}, before = "pivot"}})
+      if kind ~= "cgroup" then assert.are.equal("", told(nil)) end
+    end)
+  end
 end)

@@ -45,6 +45,7 @@ local function root_steps(ids)
   local steps = {
     {"namespaces", "user", "mount", "pid", "net", "ipc", "uts", "cgroup"},
     ids,
+    {"no_new_namespaces", "cgroup"},
     {"propagation", target = "/", mode = "private"},
     {"tmpfs", target = "/", mode = 493},
     {"bind", source = "/usr", target = "/usr"},

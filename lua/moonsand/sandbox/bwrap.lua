@@ -254,6 +254,7 @@ end
 local lacking = {
   cgroup = "limits by control groups", landlock = "Landlock", sysfs = "a sysfs",
   propagation = "a change of propagation", time = "a time namespace",
+  no_new_namespaces = "namespaces that cannot be made inside",
 }
 
 -- what bubblewrap does by itself

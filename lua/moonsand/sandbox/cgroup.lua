@@ -16,6 +16,7 @@ local M = {}
 ---@field v1 table<string, moonsand.sandbox.Hierarchy>   by controller
 ---@field v2? moonsand.sandbox.Hierarchy
 ---@field kind "v1"|"v2"|"hybrid"|"none"
+---@field alone boolean   the kernel has the version 2 hierarchy and no other, mounted or not
 
 ---@class moonsand.sandbox.WhyNot
 ---@field what string   names the path and the reason
@@ -107,6 +108,7 @@ function M.parse(own, mountinfo)
     end
   end
   local v1 = next(layout.v1) ~= nil
+  layout.alone = own:find "^0::[^\n]*\n$" ~= nil
   layout.kind = v1 and (layout.v2 and "hybrid" or "v1") or layout.v2 and "v2" or "none"
   return layout
 end

@@ -117,7 +117,7 @@ local function add_world(steps, options)
   local id_step, uid, gid = ids.step(options)
   add(steps, namespaces.step(options))
   add(steps, limits.group_step(options.limits, options.groups), id_step)
-  add(steps, namespaces.time_step(options))
+  add(steps, namespaces.groups_step(options), namespaces.time_step(options))
   local given = add_root(steps, options, own, uid, gid)
   for _, item in ipairs(own) do add(steps, item.step) end
   kernel.add_own(steps, options)

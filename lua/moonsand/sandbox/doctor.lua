@@ -21,7 +21,7 @@ local M = {}
 
 local function base(own)
   return {
-    {"namespaces", "user", "mount", "pid", "ipc", "uts", "cgroup", "net"},
+    {"namespaces", "user", "mount", "pid", "ipc", "uts", "net"},
     own or (ids.step {ids = "self"}),
     {"tmpfs", target = "/"},
     {"bind", source = "/usr", target = "/usr"},

@@ -42,9 +42,9 @@ end
 
 local SYSCTL <const> = "/proc/sys/user/max_%s_namespaces"
 
---- A kind of namespace of which this host allows none.
+--- A kind of namespace of which this host allows none. Without those of control groups it works.
 local function none_allowed(host)
-  for _, kind in ipairs {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"} do
+  for _, kind in ipairs {"user", "mnt", "pid", "net", "ipc", "uts"} do
     if number(host, SYSCTL:format(kind)) == 0 then
       local name = ("user.max_%s_namespaces"):format(kind)
       return gate(("this host allows no %s namespaces (%s is 0)"):format(

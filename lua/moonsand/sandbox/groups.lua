@@ -22,6 +22,7 @@ local kinds = {require "moonsand.sandbox.cgroup_v1", require "moonsand.sandbox.c
 ---@field into? moonsand.fd      directory of the version 2 group: clone3 puts the child there
 ---@field join moonsand.fd[]     cgroup.procs of version 1 groups
 ---@field made table[]           {dir, inner, parent, version, kind}: what is to be removed
+---@field alone boolean          there is the version 2 hierarchy, and no other
 ---@field missing table[]        best-effort limits that are not in force: {name, what, fix}
 local Groups = {__name = "moonsand.sandbox.Groups"}
 Groups.__index = Groups
@@ -77,10 +78,6 @@ end
 function Groups:limit(limit, entry, layout, world)
   local place, why = cgroup.place(layout, limit, world)
   if not place then return nil, why end
-  if entry.nested and limit == "io" and place.version == 1 and entry.value ~= "unlimited" then
-    return nil, {what = "version 1 bounds io only in the very group that a program is in, where a"
-      .. " nested sandbox could lift it", fix = "nested = false, or version 2 groups"}
-  end
   local group
   group, why = self:at(place, world)
   if not group then return nil, why end
@@ -153,13 +150,13 @@ function Groups:apply(wanted, world, layout)
     end
   end
   if next(self.by_role) then self:extras(layout) end
+  self.alone = layout.alone
   return self:open()
 end
 
 ---@class moonsand.sandbox.WantedLimit
 ---@field value any
 ---@field best_effort? boolean
----@field nested? boolean   the program may make namespaces and mount
 
 --- Make the groups for some limits.
 ---@param wanted table<string, moonsand.sandbox.WantedLimit>
@@ -177,6 +174,12 @@ function M.make(wanted, world, layout)
   end
   self.before = self:counters()
   return self
+end
+
+--- Is there no hierarchy in which the program is in a group of the caller's?
+---@return boolean
+function Groups:are_all()
+  return self.alone and self.into ~= nil
 end
 
 --- All counters of the groups together.

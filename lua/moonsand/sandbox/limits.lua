@@ -98,8 +98,7 @@ local function wanted_groups(options)
   local wanted = {}
   for name, limit in pairs(options.limits) do
     if known[name].group then
-      wanted[name] = {value = limit.value, best_effort = limit.best_effort,
-        nested = options.nested}
+      wanted[name] = {value = limit.value, best_effort = limit.best_effort}
     end
   end
   if wanted.pids and wanted.pids.value ~= "unlimited" then

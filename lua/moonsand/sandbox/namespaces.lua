@@ -1,10 +1,12 @@
 --- Which namespaces a sandbox has of its own: all but time, unless `share` leaves one to the host,
 --- `time` makes one, or `network` and `join` name one that is there.
+local capabilities = require "moonsand.sandbox.capabilities"
 local check = require "moonsand.sandbox.check"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local network = require "moonsand.sandbox.network"
 local order = require "moonsand.order"
+local read = require("moonsand.text").read
 
 local M = {}
 
@@ -153,26 +155,71 @@ function M.is_own(options, name)
   return not options.join[name] and not M.shares(options, name)
 end
 
+local none_of_groups ---@type boolean?
+
+--- Are there to be no namespaces of control groups below this process, as in a sandbox that is
+--- nested? Read once.
+local function has_no_groups()
+  if none_of_groups == nil then
+    none_of_groups = read "/proc/sys/user/max_cgroup_namespaces" == "0\n"
+  end
+  return none_of_groups
+end
+
 --- What sharing takes from the promises of a sandbox.
 ---@param options table   checked
 ---@return moonsand.sandbox.Unmet[]
 function M.unmet(options)
-  if not M.shares(options, "pid") then return {} end
-  return {{option = "share.pid", hint = "leave \"pid\" out of 'share'",
-    reason = "processes that it leaves behind go on running, and it sees the host's"}}
+  local list = {}
+  if M.shares(options, "pid") then
+    list[1] = {option = "share.pid", hint = "leave \"pid\" out of 'share'",
+      reason = "processes that it leaves behind go on running, and it sees the host's"}
+  end
+  if M.is_own(options, "cgroup") and has_no_groups() then
+    list[#list + 1] = {option = "share.cgroup", hint = "share = {\"cgroup\"} agrees to that",
+      reason = "it sees the names of control groups outside: user.max_cgroup_namespaces is 0"}
+  end
+  return list
+end
+
+--- Can the program mount control groups, and write to them as the caller may? With a filter that
+--- refuses mounts it cannot, and where the only group that it could reach is one of ours it may.
+local function reaches_groups(options)
+  if not options.nested and (options.seccomp or "build") == "build" then return false end
+  return not (options.groups and options.groups:are_all() and M.is_own(options, "cgroup"))
+end
+
+--- To mount them takes CAP_SYS_ADMIN over the namespace of groups (cgroup_namespaces(7)): who has
+--- that over the sandbox's own namespaces must not have one of groups.
+local function has_own_groups(options)
+  if not M.is_own(options, "cgroup") or has_no_groups() then return false end
+  if not reaches_groups(options) then return true end
+  for _, name in ipairs(capabilities.keep(options)) do
+    if name == "cap_sys_admin" then return false end
+  end
+  return true
 end
 
 --- The step that makes them.
----@param options table   checked
+---@param options table   checked; has its `groups`
 ---@return table
 function M.step(options)
   local step = {"namespaces", "user", "mount"}
-  for _, name in ipairs {"pid", "ipc", "uts", "cgroup"} do
+  for _, name in ipairs {"pid", "ipc", "uts"} do
     if M.is_own(options, name) then step[#step + 1] = name end
   end
+  if has_own_groups(options) then step[#step + 1] = "cgroup" end
   if network.is_own(options) then step[#step + 1] = "net" end
   if next(options.join) then step.enter = options.join end
   return step
+end
+
+--- The step after which the program can make no namespace of groups, in which it could mount them.
+---@param options table   checked; has its `groups`
+---@return table? step
+function M.groups_step(options)
+  if has_no_groups() or not reaches_groups(options) then return nil end
+  return {"no_new_namespaces", "cgroup"}
 end
 
 --- The step that sets its clocks, or nil where they are the host's.

@@ -47,6 +47,8 @@ end
 
 function describe.cgroup(s) return table.concat(s, " ", 2) end
 
+describe.no_new_namespaces = describe.cgroup
+
 local function limit_text(limit)
   if type(limit) ~= "table" then return tostring(limit) end
   return limit[1] == limit[2] and tostring(limit[1]) or ("%s:%s"):format(limit[1], limit[2])
