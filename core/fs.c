@@ -158,6 +158,14 @@ static int core_rename(lua_State *L)
 }
 
 /* symlink(target, path) -> true | nil, message, errno */
+/* whiteout(path): what overlay takes for "nothing here": the one device that anybody may make */
+static int core_whiteout(lua_State *L)
+{
+  const char *path = path_check(L, 1);
+
+  return answer(L, mknod(path, S_IFCHR, 0), path);
+}
+
 static int core_symlink(lua_State *L)
 {
   const char *target = path_check(L, 1);
@@ -331,6 +339,7 @@ static const luaL_Reg functions[] = {
   {"unlink", core_unlink},
   {"rename", core_rename},
   {"symlink", core_symlink},
+  {"whiteout", core_whiteout},
   {"readlink", core_readlink},
   {"link", core_link},
   {"chmod", core_chmod},

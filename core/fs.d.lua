@@ -84,6 +84,11 @@ function core.realpath(path) end
 ---@return moonsand.Fd?, string? message, integer? errno
 function core.lock(path, kind, how) end
 
+--- A new character device 0:0: overlay shows nothing at its name.
+---@param path string
+---@return true?, string? message, integer? errno
+function core.whiteout(path) end
+
 --- Everything of the path's file system is on the disk.
 ---@param path string
 ---@return true?, string? message, integer? errno
@@ -152,6 +157,13 @@ function core.sha256(bytes) end
 ---@param path string
 ---@return string? hex, integer|string size_or_message, integer? errno
 function core.sha256_file(path) end
+
+--- A part of a regular file; the handle's position stays.
+---@param fd moonsand.Fd|integer
+---@param offset integer
+---@param count integer
+---@return string? hex, string? message, integer? errno   EIO: the file is too short
+function core.sha256_range(fd, offset, count) end
 
 core.tree = {}
 

@@ -20,6 +20,65 @@ local function stocked()
   return room
 end
 
+-- A result that one built goes to another, who then has nothing to build.
+describe("moonsand cache export and import", function()
+  local function shell(dir, text)
+    return layers.sh(([[
+      M="$PWD/bin/moonsand"
+      export BBPATH="$PWD/examples/recipes" MOONSAND_DIR='%s/one'
+      cd %s
+      %s]]):format(dir.path, dir.path, text))
+  end
+
+  it("carry a result to another store, where it is a hit", function()
+    local dir <close> = host.scratch()
+    local out, ok = shell(dir, [[
+      $M build hello:install >/dev/null 2>&1 || exit
+      $M cache export hello:install hello.tar
+      export MOONSAND_DIR=$PWD/two
+      $M cache import hello.tar
+      $M cache verify
+      $M build --progress=plain hello:install]])
+    assert.is_truthy(ok, out)
+    assert.matches("/hello%.tar: %d+ trees, %d+ work layers, %d+ bytes\n", out)
+    assert.matches("hello:install: %d+ trees, %d+ work layers, %d+ records are new\n", out)
+    assert.matches("records: 0 damaged\n", out)
+    assert.matches("%d tasks: 0 ok, %d+ cached, [^\n]*0 failed", out)
+  end)
+
+  it("pin keeps a result that nothing else names, until unpin", function()
+    local dir <close> = host.scratch()
+    local out, ok = shell(dir, [[
+      $M build hello:install >/dev/null 2>&1 || exit
+      $M cache pin release hello:install
+      $M cache gc --keep-size 0 --keep-builds 0 >/dev/null
+      $M cache verify
+      $M build --progress=plain hello:install 2>&1 | tail -1
+      $M cache unpin other 2>&1 || true
+      $M cache unpin release
+      $M cache gc --keep-size 0 --keep-builds 0 | tail -1]])
+    assert.is_truthy(ok, out)
+    assert.matches("release: hello:install stays, %d+ trees and work layers\n", out)
+    assert.matches("records: 0 damaged\n", out)
+    assert.matches("tasks: 0 ok, %d+ cached", out)
+    assert.matches("there is no pin 'other'.*pins: release\n", out)
+    assert.matches("removed [1-9]%d* trees and work layers.*; 0 B stay, 0 of them held\n$", out)
+  end)
+
+  it("say what they take", function()
+    local room <close> = stocked()
+    for words, answer in pairs {["export x:y"] = "'cache export' takes TASK FILE",
+      ["import"] = "'cache import' takes FILE", ["pin x"] = "'cache pin' takes NAME TASK",
+      ["list more"] = "'cache list' takes no 'more'"} do
+      local list = {}
+      for word in words:gmatch("%S+") do list[#list + 1] = word end
+      local code, _, err = cache(room, table.unpack(list))
+      assert.are.equal(2, code)
+      assert.is_truthy(err:find(answer, 1, true), err)
+    end
+  end)
+end)
+
 describe("moonsand cache", function()
   it("lists what there is, who made it and who holds it", function()
     local room <close> = stocked()

@@ -16,7 +16,8 @@ local function options_of(name)
 end
 
 describe("the manual page", function()
-  for page, verb in pairs {["moonsand-run.1"] = "run", ["moonsand-build.1"] = "build"} do
+  for page, verb in pairs {["moonsand-run.1"] = "run", ["moonsand-build.1"] = "build",
+    ["moonsand-cache.1"] = "cache"} do
     it(page .. " has every option", function()
       local text = host.read("docs/" .. page)
       local options = options_of(verb)

@@ -1,5 +1,6 @@
 --- Builds: a request becomes a graph of tasks, what is known is taken from the store, the rest runs
 --- in sandboxes. `build.new{...}:run{"busybox"}`; everything that happens is an event.
+local closure = require "moonsand.build.closure"
 local core = require "moonsand.core"
 local decide = require "moonsand.build.decide"
 local enter = require "moonsand.build.enter"
@@ -294,6 +295,28 @@ function Builder:why(task)
   end
   local place = {directory = self.directory, store = function() return self.store end}
   return decision and explain.follow(place, decision)
+end
+
+--- What belongs to the result of a task, for `store:export`. It is held as long as the builder.
+---@param task string   "zlib:install"
+---@return moonsand.Closure
+function Builder:closure(task)
+  local _, wanted = request.prepare(self, {task})
+  if #wanted ~= 1 then
+    fault.throw("usage", ("'%s' is a recipe; a result is that of one task"):format(task),
+      {hint = "moonsand tasks " .. task})
+  end
+  return closure.of(wanted[1])
+end
+
+--- Pin the result of a task under a name: a collection does not take it.
+---@param name string
+---@param task string
+---@return string[] digests
+function Builder:pin(name, task)
+  local digests = closure.digests(self:closure(task))
+  self.store:pin(name, digests)
+  return digests
 end
 
 --- A tree of a result: `b:tree(summary, "busybox:install", "outputs").path`.

@@ -1,17 +1,21 @@
---- `moonsand cache list|size|verify|gc`: what the store holds, whether it is whole, and away with
---- what nobody needs.
+--- `moonsand cache list|size|verify|gc|...`: what the store holds, whether it is whole, and away
+--- with what nobody needs. What is about one task's result is in transfer.lua.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local project = require "moonsand.cli.project"
+local transfer = require "moonsand.cli.transfer"
 
 local M = {}
 
 ---@param parser table
 function M.define(parser)
   parser:description("Look after the store: list what it holds, show what that takes, verify "
-    .. "every byte of it, or collect (gc) what nobody needs.")
-  parser:argument("what"):choices {"list", "size", "verify", "gc"}
-    :description("list, size, verify or gc")
+    .. "every byte of it, collect (gc) what nobody needs; export the result of a task to a file, "
+    .. "import such a file; pin a result, so that gc does not take it.")
+  parser:argument("what"):choices {"list", "size", "verify", "gc", "export", "import", "pin",
+    "unpin"}:description("list, size, verify, gc, export, import, pin or unpin")
+  parser:argument("words"):args("*"):argname("WORD")
+    :description("export TASK FILE, import FILE, pin NAME TASK, unpin NAME")
   parser:option("--state"):argname("DIR")
     :description("where the store is (MOONSAND_DIR, else ~/.cache/moonsand)")
   parser:flag("--json"):description("as JSON")
@@ -186,6 +190,10 @@ end
 ---@return integer code   1: something is damaged, or could not be deleted
 function M.run(args, ui)
   check(args)
+  if transfer[args.what] then return transfer[args.what](args, ui) end
+  if #(args.words or {}) > 0 then
+    fault.throw("usage", ("'cache %s' takes no '%s'"):format(args.what, args.words[1]))
+  end
   local place = project.place(ui, args.state) .. "/store"
   return verbs[args.what](require "moonsand.layer.layout".find(place), args, ui)
 end

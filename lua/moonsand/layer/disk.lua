@@ -101,4 +101,12 @@ function M.escape(text)
   return name
 end
 
+--- What `escape` was given.
+---@param name string
+---@return string
+function M.unescape(name)
+  if name:find("^%%%.") or name == "%" then name = name:sub(2) end
+  return (name:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
 return M

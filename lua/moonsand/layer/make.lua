@@ -65,19 +65,38 @@ function M.freeze(store, scratch, options)
   return M.put_layer(store, scratch, scratch.upper, over, options.name)
 end
 
+-- The node of a directory of ours that was made a tree in place.
+local function take_node(scratch, dir)
+  local root <close> = disk.must("open", core.open(dir, "dir"))
+  return tree.take({root = root, path = dir, spare = scratch.path .. "/spare",
+    time = tree.TIME}, "")
+end
+
+--- Publish what was unpacked in the upper of a scratch, if it is what it is said to be.
+---@param store moonsand.Store
+---@param scratch moonsand.Scratch
+---@param object {kind: "tree"|"layer", digest: string, over?: string[]}
+---@param name string
+---@return string? other   the digest that it has instead
+function M.adopt(store, scratch, object, name)
+  if object.kind == "layer" then
+    local scan = freeze.text(scratch.upper, object.over)
+    if scan.digest ~= object.digest then return scan.digest end
+    M.put_layer(store, scratch, scratch.upper, object.over, name)
+  else
+    local node = directory.seal(take_node(scratch, scratch.upper))
+    if node.digest ~= object.digest then return node.digest end
+    M.put_tree(store, scratch, node, scratch.upper, name)
+  end
+end
+
 local function take(store, dir, options)
   dir = disk.must("find", core.realpath(dir))
   if dir:sub(1, #store.path + 5) ~= store.path .. "/tmp/" then
     error("only a directory in one of the store's scratch directories can be taken", 4)
   end
   local scratch <close> = store:scratch()
-  local node
-  do
-    local root <close> = disk.must("open", core.open(dir, "dir"))
-    node = tree.take({root = root, path = dir, spare = scratch.path .. "/spare",
-      time = tree.TIME}, "")
-  end
-  return M.put_tree(store, scratch, node, dir, options.name)
+  return M.put_tree(store, scratch, take_node(scratch, dir), dir, options.name)
 end
 
 local function copy(store, view, path, options)

@@ -29,6 +29,15 @@ function M.pin(store, name, digests)
   disk.unless("unpin", disk.ENOENT, core.unlink(path))
 end
 
+--- The names of all pins.
+---@param store string   path of the store
+---@return string[]
+function M.pins(store)
+  local names = disk.names(store .. "/roots")
+  for i, name in ipairs(names) do names[i] = disk.unescape(name) end
+  return names
+end
+
 --- Remember what a build came to. A build that comes to the same again is the same, only later.
 ---@param store moonsand.Store
 ---@param digests string[]

@@ -2,7 +2,9 @@
 local collect = require "moonsand.layer.collect"
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
+local export = require "moonsand.layer.export"
 local gc = require "moonsand.layer.gc"
+local import = require "moonsand.layer.import"
 local layout = require "moonsand.layer.layout"
 local leases = require "moonsand.layer.lease"
 local loop = require "moonsand.loop"
@@ -237,10 +239,31 @@ function Store:pin(name, digests)
   roots.pin(self, name, digests)
 end
 
+--- The names of all pins.
+---@return string[]
+function Store:pins()
+  return roots.pins(self.path)
+end
+
 --- Remember what a build came to: a collection spares the last few builds.
 ---@param digests string[]
 function Store:remember(digests)
   roots.remember(self, digests)
+end
+
+--- Write a result and what it needs to a file: see export.lua.
+---@param closure moonsand.Closure
+---@param path string
+---@return integer bytes
+function Store:export(closure, path)
+  return export.run(self, closure, path)
+end
+
+--- Take a result from a file that `export` wrote: see import.lua.
+---@param path string
+---@return moonsand.ImportReport
+function Store:import(path)
+  return import.run(self, path)
 end
 
 --- Collect garbage: see gc.lua.
