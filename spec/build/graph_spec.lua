@@ -1,3 +1,5 @@
+local catalogue = require "moonsand.recipe.catalogue"
+local data = require "moonsand.recipe.data"
 local fault = require "moonsand.fault"
 local graph = require "moonsand.build.graph"
 local plain_recipe = require "spec.support.plain_recipe"
@@ -7,20 +9,14 @@ local chain = {
   {"do_install", after = {"do_compile"}}, {"do_build", after = {"do_install"}},
 }
 
-local function world(specs)
-  local recipes, names = {}, {}
-  for _, spec in ipairs(specs) do
+local function world(specs, variables)
+  local recipes, d = {}, data.new()
+  for name, value in pairs(variables or {}) do d:put(name, value) end
+  for i, spec in ipairs(specs) do
     spec.tasks = spec.tasks or chain
-    local recipe = plain_recipe(spec)
-    for _, name in ipairs(recipe.provides) do
-      recipes[name] = recipe
-      names[#names + 1] = name
-    end
+    recipes[i] = plain_recipe(spec)
   end
-  return graph.new {
-    find = function(name) return recipes[name] end, names = function() return names end,
-    provided = specs.provided,
-  }
+  return graph.new {catalogue = catalogue.new(d, recipes), allowed = specs.allowed}
 end
 
 local function names(nodes)
@@ -73,7 +69,8 @@ describe("the task graph", function()
   end)
 
   it("leaves out names that the host provides", function()
-    local order = world({{name = "a", depends = {"gcc"}}, provided = {"gcc"}}):plan {"a:compile"}
+    local order = world({{name = "a", depends = {"gcc"}}}, {ASSUME_PROVIDED = "gcc"})
+      :plan {"a:compile"}
     assert.are.equal("a:fetch a:compile", names(order))
   end)
 
@@ -125,8 +122,47 @@ describe("the task graph", function()
     assert.matches("b:compile needs a:install %(b.bb:2%)", problem.hint)
   end)
 
-  it("refuses a flag that it does not follow yet", function()
-    local g = world {{name = "a", tasks = {{"do_image", recrdeptask = "do_build"}}}}
-    assert.matches("%[recrdeptask%]", refused(g.plan, g, {"a:image"}).message)
+  it("names who asks for a package that no recipe has, at run time", function()
+    local g = world {{
+      name = "a", rdepends = {"b-tools"},
+      places = {["RDEPENDS:a"] = {{text = "b-tools", file = "a.bb", line = 4}}},
+    }}
+    local problem = refused(g.plan, g, {"a"})
+    assert.are.equal("a.bb:4", problem.where)
+    assert.are.equal("no recipe has a package 'b-tools', which 'a' depends on", problem.message)
+  end)
+
+  it("shows the way to a name that is missing further down", function()
+    local g = world {{name = "a", depends = {"b"}}, {name = "b", depends = {"cccc"}}}
+    assert.are.equal("nothing provides 'cccc', which 'b' depends on (a -> b)",
+      refused(g.plan, g, {"a"}).message)
+  end)
+
+  it("says why a recipe took itself out", function()
+    local g = world {{name = "a", depends = {"b"}}, {name = "b", skipped = "too old"}}
+    assert.are.equal("nothing provides 'b': b was skipped: too old, which 'a' depends on",
+      refused(g.plan, g, {"a"}).message)
+  end)
+
+  it("names who needs each of two recipes that provide the same", function()
+    local g = world {
+      {name = "a", depends = {"b", "c"}}, {name = "b", provides = {"b", "z"}},
+      {name = "c", provides = {"c", "z"}},
+    }
+    local problem = refused(g.plan, g, {"a"})
+    assert.are.equal("two recipes that are to be built provide 'z': b (for a:compile) and " ..
+      "c (for a:compile)", problem.message)
+  end)
+
+  it("walks a chain of ten thousand tasks", function()
+    local tasks = {{"do_0"}}
+    for i = 1, 10000 do tasks[i + 1] = {("do_%d"):format(i), after = {("do_%d"):format(i - 1)}} end
+    local order = world({{name = "a", tasks = tasks}}):plan {"a:10000"}
+    assert.are.equal(10001, #order)
+  end)
+
+  it("refuses a task of another configuration", function()
+    local g = world {{name = "a", tasks = {{"do_image", mcdepends = "mc::x86:b:do_build"}}}}
+    assert.matches("of another configuration", refused(g.plan, g, {"a:image"}).message)
   end)
 end)

@@ -17,8 +17,8 @@ return function(spec)
   }, Data)
   local tasks = {}
   for i, task in ipairs(spec.tasks or {}) do
-    tasks[i] = {name = task[1], after = task.after or {}}
     local flags = data.flags_of[task[1]] or {}
+    tasks[i] = {name = task[1], after = task.after or {}, flags = flags}
     for key, value in pairs(task) do
       if type(key) == "string" and key ~= "after" then flags[key] = value end
     end
@@ -26,7 +26,10 @@ return function(spec)
   end
   return {
     name = spec.name, version = spec.version or "1", tasks = tasks, data = data,
-    file = spec.file or "/r/" .. spec.name .. ".bb",
+    file = spec.file or "/r/" .. spec.name .. ".bb", variant = "", priority = 0, preference = 0,
     depends = spec.depends or {}, provides = spec.provides or {spec.name},
+    rdepends = spec.rdepends or {}, packages = spec.packages or {spec.name},
+    rprovides = spec.rprovides or {}, dynamic = spec.dynamic or {}, skipped = spec.skipped,
+    world = spec.world ~= false,
   }
 end

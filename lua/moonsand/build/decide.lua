@@ -69,7 +69,8 @@ end
 -- A task that was made anew and came out the same is no reason for anything.
 local function link_of(store, node, change)
   local edge = needed(node, change.name)
-  local link = {task = change.name, old = change.old, new = change.new, where = edge and edge.where}
+  local link = {task = change.name, old = change.old, new = change.new,
+    where = edge and node.graph:where(node, edge)}
   local now = edge and edge.node.record
   local before = change.old and known(store, change.old)
   if now and before and equal(now, before) then return nil end
@@ -128,7 +129,8 @@ local function renewed(store, node, links, key)
     if not covered(node, links, other) then
       local edge = needed(node, other.name)
       links[#links + 1] = {task = other.name, new = other.intent, node = other,
-        old = old_key(store, key, other.name, {}) or other.intent, where = edge and edge.where}
+        old = old_key(store, key, other.name, {}) or other.intent,
+        where = edge and node.graph:where(node, edge)}
     end
   end
   for _, link in ipairs(links) do link.node = nil end
@@ -140,7 +142,7 @@ local function stale(node, links)
     local other = edge.node
     if other.stale and other.run then
       links[#links + 1] = {task = other.name, old = other.intent, new = other.intent,
-        where = edge.where, pending = true}
+        where = node.graph:where(node, edge), pending = true}
     end
   end
 end

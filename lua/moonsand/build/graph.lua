@@ -1,18 +1,24 @@
 --- The task graph: which tasks a request needs, and in which order they can run.
 local fault = require "moonsand.fault"
+local flags = require "moonsand.build.flags"
+local need = require "moonsand.build.need"
+local place = require "moonsand.build.place"
+local recursion = require "moonsand.build.recursion"
+local sort = require "moonsand.build.sort"
 local words = require("moonsand.text").words
 
 local M = {}
 
 ---@class moonsand.build.Edge
 ---@field node moonsand.build.Node    the task that must be done first
----@field kind "after"|"deptask"|"depends"
----@field where string               "file:line" of the statement that says so
+---@field kind "after"|"deptask"|"rdeptask"|"depends"|"rdepends"|"recrdeptask"   what says so
 
 ---@class moonsand.build.Node
 ---@field name string                 "zlib:compile"
 ---@field task string                 "do_compile"
 ---@field recipe table                the recipe that the task belongs to
+---@field definition moonsand.recipe.Task
+---@field graph moonsand.build.Graph
 ---@field needs moonsand.build.Edge[] what must be done before, each task once
 ---@field needed_by moonsand.build.Node[]
 
@@ -31,38 +37,23 @@ local function long(task)
   return task:find("^do_") and task or "do_" .. task
 end
 
--- Where a variable or a flag got the text that matters: the last statement that mentions `text`.
-local function place(recipe, variable, text, flag)
-  local found
-  for _, entry in ipairs(recipe.data:where(variable) or {}) do
-    local mentions = not text or (entry.text or ""):find(text, 1, true)
-    if entry.file and entry.line and entry.flag == flag and (mentions or not found) then
-      found = ("%s:%d"):format(entry.file, entry.line)
-    end
+M.place = place.of
+
+-- The tasks of a recipe by their names.
+local function tasks_of(self, recipe)
+  local by = self.tasks[recipe]
+  if not by then
+    by = {}
+    for _, task in ipairs(recipe.tasks) do by[task.name] = task end
+    self.tasks[recipe] = by
   end
-  return found or recipe.file
-end
-
---- Where a recipe says something: "file:line" of the last statement on a variable, or on its flag,
---- that mentions the text; or the recipe's file.
-M.place = place
-
-local function task_of(recipe, name)
-  for _, task in ipairs(recipe.tasks) do
-    if task.name == name then return task end
-  end
-end
-
-local function task_names(recipe)
-  local names = {}
-  for _, task in ipairs(recipe.tasks) do names[#names + 1] = task.name end
-  return names
+  return by
 end
 
 local function unknown_task(recipe, task, where)
-  local near = fault.nearest(task, task_names(recipe))
-  local known = {}
-  for _, name in ipairs(task_names(recipe)) do known[#known + 1] = M.short(name) end
+  local names, known = {}, {}
+  for i, each in ipairs(recipe.tasks) do names[i], known[i] = each.name, M.short(each.name) end
+  local near = fault.nearest(task, names)
   fault.throw("graph", ("'%s' has no task '%s'"):format(recipe.name, task), {
     where = where,
     hint = near and ("did you mean '%s:%s'?"):format(recipe.name, M.short(near))
@@ -70,92 +61,121 @@ local function unknown_task(recipe, task, where)
   })
 end
 
--- The recipe that provides a name; the fault says who asked for it, and where.
-function Graph:provider(name, where, asked_by)
-  local ok, recipe = pcall(self.find, name)
-  if ok and recipe then return recipe end
-  if not ok and not (fault.is(recipe) and recipe.kind == "graph") then error(recipe, 0) end
-  local message = ("nothing provides '%s'"):format(name)
-  if asked_by then message = ("%s, which '%s' depends on"):format(message, asked_by) end
-  local near = fault.nearest(name, self.names and self.names() or {})
-  fault.throw("graph", message, {
-    where = not ok and recipe.where or where,
-    hint = near and ("did you mean '%s'?"):format(near) or not ok and recipe.hint
-      or "add a recipe that provides it, or take the name out",
-  })
-end
-
-function Graph:node(recipe, task)
-  local name = recipe.name .. ":" .. M.short(task)
-  local node = self.nodes[name]
-  if not node then
-    node = {name = name, task = task, recipe = recipe, needs = {}, needed_by = {}}
-    self.nodes[name] = node
-    self.fresh[#self.fresh + 1] = node
+-- The node of a task; nil when the recipe has no such task.
+local function node_of(self, recipe, task)
+  local by = self.nodes[recipe]
+  if not by then
+    by = {}
+    self.nodes[recipe] = by
   end
-  return node
-end
-
-function Graph:connect(node, recipe, task, kind, where)
-  local other = self:node(recipe, task)
-  for _, edge in ipairs(node.needs) do
-    if edge.node == other then return end
+  local node = by[task]
+  if node == nil then
+    local definition = tasks_of(self, recipe)[task]
+    node = definition and {
+      name = recipe.name .. ":" .. M.short(task), task = task, recipe = recipe, graph = self,
+      definition = definition, needs = {}, needed_by = {}, edges = {},
+    } or false
+    by[task] = node
+    if node then self.fresh[#self.fresh + 1] = node end
   end
-  node.needs[#node.needs + 1] = {node = other, kind = kind, where = where}
-  other.needed_by[#other.needed_by + 1] = node
+  return node or nil
 end
 
-local function refuse_flags(node)
-  local d = node.recipe.data
-  for _, flag in ipairs {"rdeptask", "recrdeptask", "rdepends", "mcdepends"} do
-    if #words(d:flag(node.task, flag)) > 0 then
-      fault.throw("graph", ("'%s' has the flag [%s], which moonsand does not follow yet")
-        :format(node.name, flag),
-        {where = place(node.recipe, node.task, nil, flag), hint = "use [depends] or [deptask]"})
+-- Say that one task needs another. An edge is the same table for all that need a task alike.
+local function connect(node, other, kind)
+  if node == other then return end
+  local edge = other.edges[kind]
+  if not edge then
+    edge = {node = other, kind = kind}
+    other.edges[kind] = edge
+  end
+  node.needs[#node.needs + 1] = edge
+end
+
+-- While a task's own flags are followed, `mark` tells what it needs already.
+local function join(node, other, kind)
+  if not other or other.mark == node then return end
+  other.mark = node
+  connect(node, other, kind)
+end
+
+local function edges_named(self, node, list, tasks, answer, kind)
+  for _, name in ipairs(#tasks > 0 and list or {}) do
+    local recipe = answer(self.needs, name)
+    for _, task in ipairs(recipe and tasks or {}) do
+      join(node, node_of(self, recipe, task), kind)
     end
   end
 end
 
-function Graph:edges_within(node)
-  local recipe = node.recipe
-  for _, before in ipairs(task_of(recipe, node.task).after or {}) do
-    local name = long(before)
-    if task_of(recipe, name) then
-      self:connect(node, recipe, name, "after", place(recipe, node.task, nil, "task"))
+-- [depends] and [rdepends]: "recipe:do_x" words; here a missing task is an error.
+local function edges_paired(self, node, list, answer, kind)
+  for _, pair in ipairs(list) do
+    local recipe = answer(self.needs, pair[1])
+    if recipe then
+      local other = node_of(self, recipe, pair[2])
+      if not other then
+        unknown_task(recipe, pair[2], place.of(node.recipe, node.task, pair[3], kind))
+      end
+      join(node, other, kind)
     end
   end
 end
 
--- [deptask]: do_x of everything in DEPENDS; a provider without that task has nothing to wait for.
-function Graph:edges_deptask(node)
-  local recipe = node.recipe
-  for _, task in ipairs(words(recipe.data:flag(node.task, "deptask"))) do
-    for _, name in ipairs(recipe.depends or {}) do
-      if not self.provided[name] then
-        local where = place(recipe, "DEPENDS", name)
-        local other = self:provider(name, where, recipe.name)
-        if task_of(other, task) then self:connect(node, other, task, "deptask", where) end
+local function refuse_other_configurations(node, found)
+  if #found.mcdepends == 0 then return end
+  fault.throw("graph", ("'%s' needs '%s', a task of another configuration"):format(node.name,
+    found.mcdepends[1]), {where = place.of(node.recipe, node.task, nil, "mcdepends"),
+    hint = "moonsand reads one configuration: BBMULTICONFIG is not there yet"})
+end
+
+local function expand(self, node)
+  local recipe, needs = node.recipe, self.needs
+  local found, depends = flags.of(recipe, node.definition), needs:depends(recipe)
+  refuse_other_configurations(node, found)
+  for _, before in ipairs(node.definition.after or {}) do
+    join(node, node_of(self, recipe, before), "after")
+  end
+  edges_named(self, node, depends, found.deptask, needs.build, "deptask")
+  edges_named(self, node, recipe.rdepends, found.rdeptask, needs.runtime, "rdeptask")
+  edges_paired(self, node, found.depends, needs.build, "depends")
+  edges_paired(self, node, found.rdepends, needs.runtime, "rdepends")
+  edges_named(self, node, depends, found.recrdeptask, needs.build, "recrdeptask")
+  edges_named(self, node, recipe.rdepends, found.recrdeptask, needs.runtime, "recrdeptask")
+  node.plain = #node.needs
+  if #found.recrdeptask > 0 then self.recursion:add(node) end
+end
+
+local function expand_fresh(self)
+  while #self.fresh > 0 do expand(self, table.remove(self.fresh)) end
+end
+
+local function mention(list, answer, needs, other)
+  for _, name in ipairs(list) do
+    if answer(needs, name) == other then return name end
+  end
+end
+
+--- Where the statement is that makes one task need another: "file:line".
+---@param node moonsand.build.Node
+---@param edge moonsand.build.Edge
+---@return string
+function Graph:where(node, edge)
+  local recipe, needs, other = node.recipe, self.needs, edge.node.recipe
+  if edge.kind == "after" then return place.of(recipe, node.task, nil, "task") end
+  if edge.kind == "depends" or edge.kind == "rdepends" then
+    local answer = edge.kind == "depends" and needs.build or needs.runtime
+    for _, pair in ipairs(flags.of(recipe, node.definition)[edge.kind]) do
+      if pair[2] == edge.node.task and answer(needs, pair[1]) == other then
+        return place.of(recipe, node.task, pair[3], edge.kind)
       end
     end
   end
-end
-
--- [depends]: "recipe:do_x" words; here a missing task is an error.
-function Graph:edges_depends(node)
-  local recipe = node.recipe
-  for _, word in ipairs(words(recipe.data:flag(node.task, "depends"))) do
-    local name, task = word:match "^(.+):([^:]+)$"
-    local where = place(recipe, node.task, word, "depends")
-    if not name then
-      fault.throw("graph", ("'%s' in the flag [depends] of '%s' names no task")
-        :format(word, node.name), {where = where, hint = "write it as 'recipe:do_task'"})
-    end
-    if not self.provided[name] then
-      local other = self:provider(name, where, node.name)
-      if not task_of(other, long(task)) then unknown_task(other, task, where) end
-      self:connect(node, other, long(task), "depends", where)
-    end
-  end
+  local name = mention(needs:depends(recipe), needs.build, needs, other)
+  if name and edge.kind ~= "rdeptask" then return place.of(recipe, "DEPENDS", name) end
+  name = mention(recipe.rdepends, needs.runtime, needs, other)
+  if name and edge.kind ~= "deptask" then return place.of_package(recipe, name) end
+  return place.of(recipe, node.task, nil, edge.kind)
 end
 
 --- Split "zlib", "zlib:compile" or "zlib:do_compile"; the task is nil when only a name was given.
@@ -168,54 +188,73 @@ function M.target(target)
   return name, long(task)
 end
 
-local function start(self, target)
-  local name, task = M.target(target)
-  local recipe = self:provider(name)
-  task = task or recipe.data:get "BB_DEFAULT_TASK" or "do_build"
-  if not task_of(recipe, long(task)) then unknown_task(recipe, task, recipe.file) end
-  return self:node(recipe, long(task))
-end
-
--- The place is that of a recipe's own wish, not of a class that orders the tasks of every recipe.
-local function loop_fault(path, from)
-  local lines, names, where = {}, {}, nil
-  for i = from, #path do
-    local edge = path[i]
-    if edge.kind ~= "after" then where = where or edge.where end
-    names[#names + 1] = edge.from.name
-    lines[#lines + 1] = ("%s needs %s (%s)"):format(edge.from.name, edge.node.name, edge.where)
-  end
-  names[#names + 1] = names[1]
-  fault.throw("graph", "these tasks wait for each other: " .. table.concat(names, " -> "), {
-    where = where or path[from].where,
-    hint = table.concat(lines, "\n  ") .. "\n  take one of these dependencies out",
-  })
-end
-
--- Depth first, dependencies before their users; a node met again while still open closes a loop.
-local function visit(node, state, order, path)
-  state[node] = "open"
-  for _, edge in ipairs(node.needs) do
-    path[#path + 1] = {from = node, node = edge.node, kind = edge.kind, where = edge.where}
-    if state[edge.node] == "open" then
-      local from = #path
-      while path[from].from ~= edge.node do from = from - 1 end
-      loop_fault(path, from)
-    elseif not state[edge.node] then
-      visit(edge.node, state, order, path)
+-- The targets, with "world" and "universe" as what they stand for.
+local function requests(self, targets)
+  local list = {}
+  for _, target in ipairs(targets) do
+    local name, task = M.target(target)
+    task = task or long(self.default)
+    if name == "world" or name == "universe" then
+      local all = self.needs.catalogue:all(name, task)
+      for _, each in ipairs(all) do list[#list + 1] = {name = each, task = task} end
+      if #all == 0 then
+        fault.throw("graph", ("no recipe of '%s' has the task '%s'"):format(name, task),
+          {hint = "moonsand recipes shows what there is"})
+      end
+    else
+      list[#list + 1] = {name = name, task = task}
     end
-    path[#path] = nil
   end
-  state[node] = "done"
-  order[#order + 1] = node
+  return list
 end
 
--- 8.6: ten for a task that nothing waits for, else one; plus everything that waits for it.
-local function weigh(order)
-  for i = #order, 1, -1 do
-    local node = order[i]
-    node.weight = #node.needed_by == 0 and 10 or 1
-    for _, user in ipairs(node.needed_by) do node.weight = node.weight + user.weight end
+-- "zlib:compile-" wants only what do_compile needs.
+local function start(self, request, wanted)
+  local recipe = self.needs:build(request.name)
+  if not recipe then return end
+  local task = request.task:gsub("%-$", "")
+  local node = node_of(self, recipe, task)
+  if not node then unknown_task(recipe, task, recipe.file) end
+  if task == request.task then
+    wanted[#wanted + 1] = node
+    return
+  end
+  wanted.only_needs = wanted.only_needs or {}
+  table.insert(wanted.only_needs, node)
+end
+
+-- "b.bb, for a:compile": a recipe, and a task of another one that needs it.
+local function with_user(list, recipe, shown)
+  for _, node in ipairs(list) do
+    for _, user in ipairs(node.recipe == recipe and node.needed_by or {}) do
+      if user.recipe ~= recipe then return ("%s (for %s)"):format(shown, user.name) end
+    end
+  end
+  return shown
+end
+
+local function twice(list, name, one, other)
+  if one.name == other.name then
+    fault.throw("graph", ("two versions of '%s' are to be built: %s and %s"):format(one.name,
+      with_user(list, one, one.file), with_user(list, other, other.file)),
+      {where = other.file, hint = ("set PREFERRED_VERSION_%s"):format(one.name)})
+  end
+  fault.throw("graph", ("two recipes that are to be built provide '%s': %s and %s"):format(name,
+    with_user(list, one, one.name), with_user(list, other, other.name)), {where = other.file,
+    hint = ("set PREFERRED_PROVIDER_%s, or name it in BB_MULTI_PROVIDER_ALLOWED"):format(name)})
+end
+
+-- What is built must not come in two kinds.
+local function check_providers(self, list)
+  local by, seen = {}, {}
+  for _, node in ipairs(list) do
+    if not seen[node.recipe] then
+      seen[node.recipe] = true
+      for _, name in ipairs(node.recipe.provides) do
+        if by[name] and not self.allowed[name] then twice(list, name, by[name], node.recipe) end
+        by[name] = by[name] or node.recipe
+      end
+    end
   end
 end
 
@@ -224,35 +263,47 @@ end
 ---@return moonsand.build.Node[] order   topological; the field `weight` is set
 ---@return moonsand.build.Node[] wanted  the nodes of the targets, in the order given
 function Graph:plan(targets)
-  self.nodes, self.fresh = {}, {}
-  local wanted, order, state = {}, {}, {}
-  for i, target in ipairs(targets) do wanted[i] = start(self, target) end
-  while #self.fresh > 0 do
-    local node = table.remove(self.fresh)
-    refuse_flags(node)
-    self:edges_within(node)
-    self:edges_deptask(node)
-    self:edges_depends(node)
+  self.nodes, self.tasks, self.fresh, self.needs = {}, {}, {}, need.new(self.catalogue)
+  self.recursion = recursion.new {
+    node = function(recipe, task) return node_of(self, recipe, task) end,
+    grow = function() expand_fresh(self) end, connect = connect,
+  }
+  local wanted, names = {}, {}
+  local list = requests(self, targets)
+  for i, request in ipairs(list) do names[i] = request.name end
+  self.needs:resolve(names)
+  for _, request in ipairs(list) do start(self, request, wanted) end
+  self.recursion:resolve()
+  for _, node in ipairs(wanted.only_needs or {}) do
+    for _, edge in ipairs(node.needs) do wanted[#wanted + 1] = edge.node end
   end
-  for _, node in ipairs(wanted) do
-    if not state[node] then visit(node, state, order, {}) end
-  end
-  weigh(order)
+  wanted.only_needs = nil
+  local order = sort.order(self, wanted)
+  check_providers(self, order)
   return order, wanted
 end
 
 ---@class moonsand.build.GraphOptions
----@field find fun(name: string): table?   the recipe that provides a name; nil or a fault: none
----@field names? fun(): string[]           every name that is provided, for "did you mean"
----@field provided? string[]               names that the host provides (ASSUME_PROVIDED)
+---@field catalogue moonsand.recipe.Catalogue
+---@field default? string          the task of a target that names none; "build" unless given
+---@field allowed? string[]        names that several recipes of a build may provide
 
 --- A graph over recipes; nothing is read before `plan`.
 ---@param options moonsand.build.GraphOptions
 ---@return moonsand.build.Graph
 function M.new(options)
-  local provided = {}
-  for _, name in ipairs(options.provided or {}) do provided[name] = true end
-  return setmetatable({find = options.find, names = options.names, provided = provided}, Graph)
+  local allowed = {}
+  for _, name in ipairs(options.allowed or {}) do allowed[name] = true end
+  return setmetatable({catalogue = options.catalogue, allowed = allowed,
+    default = options.default or "build"}, Graph)
+end
+
+--- The graph over the recipes of a configuration.
+---@param config moonsand.recipe.Configuration
+---@return moonsand.build.Graph
+function M.of(config)
+  return M.new {catalogue = config:catalogue(), default = config.data:get "BB_DEFAULT_TASK",
+    allowed = words(config.data:get "BB_MULTI_PROVIDER_ALLOWED")}
 end
 
 return M

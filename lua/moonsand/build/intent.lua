@@ -16,7 +16,7 @@ end
 
 local function of_input(node, name)
   for _, edge in ipairs(node.needs) do
-    if edge.node.name == name then return edge.where end
+    if edge.node.name == name then return node.graph:where(node, edge) end
   end
 end
 

@@ -8,8 +8,6 @@ local recipe = require "moonsand.recipe"
 local resolve = require "moonsand.build.resolve"
 local signature = require "moonsand.build.signature"
 local sources = require "moonsand.build.source"
-local world = require "moonsand.build.world"
-local words = require("moonsand.text").words
 
 local M = {}
 
@@ -97,12 +95,7 @@ end
 ---@return moonsand.build.Node[] nodes
 ---@return moonsand.build.Node[] wanted
 function M.prepare(self, targets)
-  local tasks = graph.new {
-    find = function(name) return self.config:find(name) end,
-    names = function() return self.config:names() end,
-    provided = words(self.config.data:get "ASSUME_PROVIDED"),
-  }
-  local nodes, wanted = tasks:plan(world.expand(self.config, targets))
+  local nodes, wanted = graph.of(self.config):plan(targets)
   attach_data(nodes)
   self.forced = forced_names(self.options.force, nodes)
   resolve.resolve(nodes, wanted, {

@@ -183,12 +183,12 @@ end
 
 --- The names that "world" (or "universe": all) stands for, sorted.
 ---@param target "world"|"universe"
----@param task string   "do_build": recipes without it are left out
+---@param task? string   "do_build": recipes without it are left out
 ---@return string[]
 function Catalogue:all(target, task)
   local names = {}
   for _, recipe in ipairs(self.recipes) do
-    local wanted = not recipe.skipped and has_task(recipe, task)
+    local wanted = not recipe.skipped and (not task or has_task(recipe, task))
       and (target == "universe" or recipe.world and alone(self, recipe))
     if wanted then names[recipe.name] = true end
   end
