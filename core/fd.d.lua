@@ -103,6 +103,11 @@ function core.signals(...) end
 ---@return string?
 function core.read_signal(handle) end
 
+--- Signals that `signals` reads act again as they do by default; one that waits does so now.
+---@param ... string
+---@return true?, string? message, integer? errno
+function core.deliver(...) end
+
 --- A signal to this process.
 ---@param name string
 ---@return true?, string? message, integer? errno

@@ -127,6 +127,18 @@ static int core_read_signal(lua_State *L)
   return 1;
 }
 
+/* deliver("INT", ...) -> true | nil, message, errno: what `signals` blocked acts again; one that
+   waits does so now */
+static int core_deliver(lua_State *L)
+{
+  sigset_t set;
+
+  check_set(L, &set);
+  if (sigprocmask(SIG_UNBLOCK, &set, NULL) < 0) return fail(L, "sigprocmask");
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* raise("STOP") -> true | nil, message, errno: a signal to this process */
 static int core_raise(lua_State *L)
 {
@@ -139,6 +151,7 @@ static const luaL_Reg functions[] = {
   {"poll", core_poll},
   {"signals", core_signals},
   {"read_signal", core_read_signal},
+  {"deliver", core_deliver},
   {"raise", core_raise},
   {NULL, NULL},
 };

@@ -74,12 +74,6 @@ describe("the task graph", function()
     assert.are.equal("a:fetch a:compile", names(order))
   end)
 
-  it("weighs a task by everything that waits for it", function()
-    local order = world({{name = "a"}}):plan {"a:install"}
-    local weights = {}
-    for i, node in ipairs(order) do weights[i] = node.weight end
-    assert.are.same({12, 11, 10}, weights)
-  end)
 
   it("names the statement that asks for a name which nothing provides", function()
     local g = world {{

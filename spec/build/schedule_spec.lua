@@ -28,8 +28,9 @@ local function run(specs, options)
   local trace = {}
   local outcome = schedule.run {
     nodes = nodes(specs, options.weights), jobs = options.jobs or 1,
-    keep_going = options.keep_going,
-    run = function(node)
+    keep_going = function() return options.keep_going end, hold = options.hold,
+    run = function(node, aside)
+      if options.first then options.first(node, aside) end
       trace[#trace + 1] = "+" .. node.name
       if not options.at_once then loop.wait({}, 0) end
       trace[#trace + 1] = "-" .. node.name
@@ -63,6 +64,35 @@ describe("the scheduler", function()
     local trace, outcome = run({"a", "b", "c < a"}, {fails = {a = true}, keep_going = true})
     assert.are.equal("+a -a +b -b", trace)
     assert.are.equal("c", names(outcome.not_started))
+  end)
+
+  it("gives each running node the lowest number that is free", function()
+    local slots = {}
+    run({"a", "b", "c < a"}, {jobs = 2, first = function(node)
+      slots[#slots + 1] = node.name .. node.slot
+      if node.name == "b" then loop.wait({}, 0.02) end
+    end})
+    assert.are.equal("a1 b2 c1", table.concat(slots, " "))
+  end)
+
+  it("runs another node in the place of one that waits for somebody else", function()
+    local free
+    local trace = run({"a", "b"}, {weights = {a = 2}, first = function(node, aside)
+      if node.name == "b" then free = true end
+      if node.name == "a" then
+        aside(function()
+          while not free do loop.wait({}, 0.001) end
+        end)
+      end
+    end})
+    assert.matches("^%+[ab] ", trace)
+    assert.is_true(free)
+  end)
+
+  it("starts nothing while it is told to hold, unless nothing runs", function()
+    assert.are.equal("+a -a +b -b", (run({"a", "b"}, {jobs = 2, hold = function()
+      return true
+    end})))
   end)
 
   it("ends a long chain of tasks that take no time", function()

@@ -110,7 +110,22 @@ describe("core.signals", function()
     assert.are.equal(0, ended.exit_code)
   end)
 
+  it("lets them act again when told to", function()
+    local out, ended = host.lua [[
+      local core = require "moonsand.core"
+      local signals <close> = core.signals("TERM")
+      core.raise "TERM"
+      print "still there"
+      io.stdout:flush()
+      core.deliver "TERM"
+      print "not any more"
+    ]]
+    assert.are.equal("still there\n", out)
+    assert.are.equal("TERM", ended.signal)
+  end)
+
   it("refuses an unknown name", function()
     assert.has_error(function() core.signals("TERMINATE") end)
+    assert.has_error(function() core.deliver("TERMINATE") end)
   end)
 end)

@@ -43,11 +43,16 @@ local key_order = {
   "where", "old_where",
 }
 
--- The result with an intent key, as its record has it.
-local function known(store, key)
+--- The result with an intent key, as its record has it.
+---@param store moonsand.Store
+---@param key string
+---@return moonsand.build.Record?
+function M.known(store, key)
   local action = (store:record("intent", key) or ""):match "^(%x+)\n$"
   return action and record.decode(store:record("action", action))
 end
+
+local known = M.known
 
 local function equal(a, b)
   if a.layer ~= b.layer then return false end

@@ -267,6 +267,8 @@ end
 local function describe_failure(node, result, scripts, trace, marks)
   local failure = failing_command(node, scripts, trace, marks)
   failure.exit_code, failure.signal = result.exit_code, result.signal
+  local patterns = words(node.data:get "MOONSAND_ERROR_LINES")
+  failure.patterns = #patterns > 0 and patterns or nil
   if result.outcome ~= "exit" and result.outcome ~= "signal" then
     failure.message = result.message or tostring(result)
     if result.outcome == "setup_failed" then failure.hint = "moonsand doctor" end
@@ -316,6 +318,8 @@ function M.run(workshop, node, on_output)
   local options, scripts = M.options(workshop, node, scratch, setting, trace)
   save_scripts(workshop, node, scripts)
   local result, marks = run(options, M.path(workshop.directory, node, "log"), on_output)
+  node.usage = result.usage
+  node.killed = result.outcome ~= "exit" or (result.leftovers or 0) > 0
   if result.ok then
     return workshop.store:freeze(scratch, {over = setting.over, name = node.name})
   end

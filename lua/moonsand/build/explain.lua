@@ -24,6 +24,8 @@ end
 
 local function next_decision(place, link)
   if not link.old or not link.new then return nil end
+  local planned = place.decided and place.decided[link.task]
+  if planned then return planned end
   local found = M.find(place.directory, link.task)
   if found and found.old == link.old and found.new == link.new then return found end
   local store = link.old ~= link.new and place.store()
@@ -31,7 +33,8 @@ local function next_decision(place, link)
 end
 
 --- Follow a decision to its roots.
----@param place {directory: string, store: fun(): moonsand.Store?}
+---@param place {directory: string, store: fun(): moonsand.Store?, decided?: table<string,
+---  moonsand.build.Decision>}   `decided`: of a plan, by task
 ---@param decision moonsand.build.Decision
 ---@param seen? table<string, boolean>
 ---@return moonsand.build.Explanation

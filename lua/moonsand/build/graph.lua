@@ -260,7 +260,7 @@ end
 
 --- Everything that the targets need, dependencies first.
 ---@param targets string[]
----@return moonsand.build.Node[] order   topological; the field `weight` is set
+---@return moonsand.build.Node[] order   topological
 ---@return moonsand.build.Node[] wanted  the nodes of the targets, in the order given
 function Graph:plan(targets)
   self.nodes, self.tasks, self.fresh, self.needs = {}, {}, {}, need.new(self.catalogue)

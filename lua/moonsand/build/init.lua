@@ -4,23 +4,20 @@ local closure = require "moonsand.build.closure"
 local core = require "moonsand.core"
 local decide = require "moonsand.build.decide"
 local enter = require "moonsand.build.enter"
+local estimate = require "moonsand.build.estimate"
 local event = require "moonsand.build.event"
-local execute = require "moonsand.build.execute"
 local explain = require "moonsand.build.explain"
 local fault = require "moonsand.fault"
 local fetch = require "moonsand.build.fetch"
 local host = require "moonsand.build.host"
-local jobserver = require "moonsand.build.jobserver"
 local layer = require "moonsand.layer"
 local log = require "moonsand.build.log"
 local loop = require "moonsand.loop"
 local order = require "moonsand.order"
 local request = require "moonsand.build.request"
-local run = require "moonsand.build.run"
 local sandbox = require "moonsand.sandbox"
-local schedule = require "moonsand.build.schedule"
-local read = require("moonsand.text").read
 local why = require "moonsand.build.why"
+local work = require "moonsand.build.work"
 
 local M = {}
 
@@ -33,6 +30,9 @@ local M = {}
 ---@field tick? fun()                      called now and then while tasks run
 ---@field jobs? integer                    tasks, and makes inside them, at a time; 1 unless given
 ---@field keep_going? boolean              after a failure, go on with what does not depend on it
+---@field on_failure? fun(event: moonsand.build.Event): string?   asked at each failure, before it
+---  is told: "stop", "keep-going", or "retry": the task is run again
+---@field until_task? string               of each recipe only the tasks up to this one: "fetch"
 ---@field force? string[]                  tasks that run although a result is known
 ---@field environment? table<string, string>  for fetching: proxies
 ---@field sync? "each"|"batch"|"off"       how the store is opened, when it is given as a path
@@ -40,7 +40,8 @@ local M = {}
 
 local known = {
   config = "table", store = true, downloads = "string", directory = "string", emit = "function",
-  tick = "function", jobs = "number", keep_going = "boolean", force = "table",
+  tick = "function", on_failure = "function", until_task = "string",
+  jobs = "number", keep_going = "boolean", force = "table",
   environment = "table", host = "table", sync = "string",
 }
 
@@ -105,162 +106,50 @@ function Builder:__close()
   self:close()
 end
 
+-- Has a task without work nothing to stand for?
+local function nothing_runs(node)
+  for _, edge in ipairs(node.needs) do
+    if edge.node.run and not edge.node.idle then return false end
+  end
+  return true
+end
+
 ---@class moonsand.build.Step
 ---@field task string
 ---@field state "run"|"cached"|"skipped"
 ---@field why? string
+---@field seconds? number    what it will take, when it runs
+---@field known? boolean     and it ran before, so that this is no guess
+---@field decision? moonsand.build.Decision
 
---- What a build of these targets would do, in order. Nothing is run.
+--- What a build of these targets would do, in order. Nothing is run. A task that waits for others
+--- may be found in the store after all, when these come out the same.
 ---@param targets string[]   "zlib", "zlib:compile"
 ---@return moonsand.build.Step[]
+---@return number seconds    what the whole build will take
 function Builder:plan(targets)
-  local steps = {}
-  for i, node in ipairs((request.prepare(self, targets))) do
-    local state = request.state(node)
-    steps[i] = {
-      task = node.name, state = state,
-      why = state == "run" and node.kind ~= "noexec" and why.sentence(decide.of(self, node)) or nil,
-    }
-  end
-  return steps
-end
-
-local function check(ok, message, errno)
-  if not ok then fault.throw("fs", message, {errno = errno}) end
-  return ok
-end
-
--- One build at a time in a build directory: its logs would mix.
-local function lock_directory(self)
-  check(core.mkdirs(self.directory))
-  local path = self.directory .. "/lock"
-  local lock = core.lock(path, "exclusive", "try")
-  if lock then return lock end
-  self.events:send("note", {text = ("waiting for another build in %s"):format(self.directory)})
-  return check(core.lock(path, "exclusive"))
-end
-
-local function known_log(self, node)
-  local path = node.record and self.store:record_path("log", node.record.action)
-  return path and core.stat(path) and path or nil
-end
-
-local function report_known(self, nodes)
-  for _, node in ipairs(nodes) do
-    local state = request.state(node)
-    if state ~= "run" then
-      node.outcome = state
-      self.counts[state] = (self.counts[state] or 0) + 1
-      self.events:send("task_ended", {
-        task = node.name, outcome = state, seconds = 0, log = known_log(self, node),
-        why = state == "skipped" and "nobody needs it" or nil,
-      })
-      if state == "cached" then
-        local old = read(execute.path(self.directory, node, "signature"))
-        if old ~= node.intent_text then run.remember(self.directory, node) end
-      end
+  local steps, nodes = {}, (request.prepare(self, targets))
+  local list = work.weighed(self, nodes)
+  for i, node in ipairs(nodes) do
+    local step = {task = node.name, state = request.state(node)}
+    node.idle = node.kind == "noexec" and nothing_runs(node)
+    if node.idle then
+      step.state = "cached"
+    elseif node.run then
+      step.seconds, step.known = node.seconds, node.timed
+      step.decision = node.kind ~= "noexec" and decide.of(self, node) or nil
+      step.why = step.decision and why.sentence(step.decision)
     end
+    steps[i] = step
   end
-end
-
-local function to_run(nodes)
-  local list = {}
-  for _, node in ipairs(nodes) do
-    if node.run then list[#list + 1] = node end
-  end
-  return list
-end
-
-local function make_pipe(path)
-  local directory, name = path:match "^(.*)/([^/]+)$"
-  local result = sandbox.new {
-    command = {"mkfifo", "-m", "600", "/pipe/" .. name},
-    binds = {{source = directory, target = "/pipe", read_only = false}},
-  }:run()
-  if not result.ok then
-    fault.throw("sandbox", "the pipe for job tokens: " .. (result.message or result.stderr),
-      {hint = "moonsand doctor"})
-  end
-end
-
-local function carry_out(self, list)
-  if #list == 0 then return {failed = {}, not_started = {}} end
-  local jobs = math.max(1, math.tointeger(self.options.jobs) or 1)
-  for _, name in ipairs(core.readdir(self.directory) or {}) do -- of builds that were killed
-    if name:find "^jobs%.%d+$" then core.unlink(self.directory .. "/" .. name) end
-  end
-  local pool <close> = jobserver.open(self.directory, jobs, make_pipe)
-  self.workshop = {
-    store = self.store, fetcher = self.fetcher, directory = self.directory, jobs = pool,
-  }
-  return schedule.run {
-    nodes = list, jobs = jobs, keep_going = self.options.keep_going, tick = self.options.tick,
-    run = function(node) return run.node(self, node) end,
-  }
-end
-
-local function names(nodes)
-  local list = {}
-  for i, node in ipairs(nodes) do list[i] = node.name end
-  return list
-end
-
----@class moonsand.build.Summary
----@field ok boolean
----@field seconds number
----@field counts table<string, integer>   ok, cached, skipped, failed, not_started
----@field outcomes table<string, string>  task -> outcome
----@field results table<string, moonsand.build.Record>
----@field failures table[]                the `task_ended` events of failed tasks
----@field not_started string[]
-
-local function summarise(self, nodes, outcome, started)
-  local summary = {
-    ok = #outcome.failed == 0, seconds = core.clock() - started, counts = self.counts,
-    outcomes = {}, results = {}, failures = self.failures, not_started = names(outcome.not_started),
-  }
-  summary.counts.not_started = #outcome.not_started
-  for _, node in ipairs(nodes) do
-    summary.outcomes[node.name] = node.outcome
-    summary.results[node.name] = node.record
-  end
-  self.events:send("build_ended", {
-    ok = summary.ok, seconds = summary.seconds, counts = summary.counts,
-  })
-  return summary
-end
-
--- A collection spares what the last builds came to.
-local function remember(self, nodes)
-  local digests = {}
-  local function add(digest)
-    if digest then digests[digest] = true end
-  end
-  for _, node in ipairs(nodes) do
-    local found = node.record or {over = {}, trees = {}}
-    add(found.layer)
-    for _, digest in ipairs(found.over) do add(digest) end
-    for _, digest in pairs(found.trees) do add(digest) end
-  end
-  self.store:remember(order.keys(digests))
+  return steps, estimate.wall(list, math.max(1, math.tointeger(self.options.jobs) or 1))
 end
 
 --- Build. Faults of recipes are thrown before anything runs; a failed task is in the summary.
----@param targets string[]   "zlib", "zlib:compile", "zlib:do_compile"
+---@param targets string[]   "zlib", "zlib:compile", "zlib:do_compile", "world"
 ---@return moonsand.build.Summary
 function Builder:run(targets)
-  local started = core.clock()
-  local nodes = request.prepare(self, targets)
-  local lock <close> = lock_directory(self) -- luacheck: ignore 211
-  self.counts, self.failures = {ok = 0, cached = 0, skipped = 0, failed = 0}, {}
-  for _, node in ipairs(nodes) do
-    check(core.mkdirs(("%s/%s"):format(self.directory, node.recipe.name)))
-  end
-  self.events:send("build_started", {total = #nodes, targets = targets})
-  report_known(self, nodes)
-  local outcome = carry_out(self, to_run(nodes))
-  remember(self, nodes)
-  return summarise(self, nodes, outcome, started)
+  return work.run(self, targets)
 end
 
 --- The sandbox of a task for a person to go into: as it stopped, when it failed; as it ended; or as
@@ -271,6 +160,14 @@ end
 function Builder:enter(task)
   local _, wanted = request.prepare(self, {task})
   return enter.options(self, wanted[1])
+end
+
+--- A task with what is known of it, for `moonsand.build.diff`.
+---@param task string   "zlib:compile"
+---@return moonsand.build.Node
+function Builder:node(task)
+  local _, wanted = request.prepare(self, {task})
+  return wanted[1]
 end
 
 --- The log of a task: of its last run in this directory, else of the run that made its result.

@@ -24,18 +24,25 @@ function Jobserver:refill()
   local bytes
   repeat bytes = self.pipe:read(4096) until not bytes or bytes == ""
   self:write(self.jobs)
+  self.doubtful = false
 end
 
---- Wait for a token. To be called from a coroutine of the loop.
+local PAUSE <const> = 0.05 -- seconds
+
+--- Wait for a token. To be called from a coroutine of the loop. How many tokens a killed task took
+--- along cannot be known while others run: they are waited for, and the pool is filled anew.
 function Jobserver:take()
+  while self.doubtful and self.users > 0 do loop.wait({}, PAUSE) end
   if self.users == 0 then self:refill() end
   self.users = self.users + 1
   while not self.pipe:read(1) do loop.wait({{fd = self.pipe, events = "r"}}) end
 end
 
 --- Give the token back.
-function Jobserver:give()
+---@param killed? boolean   processes of the task were killed, perhaps with tokens in their hands
+function Jobserver:give(killed)
   self.users = self.users - 1
+  self.doubtful = self.doubtful or killed
   self:write(1)
 end
 

@@ -90,12 +90,39 @@ local function have_sources(self, node)
   return true
 end
 
-----@param self moonsand.build.Builder
+local function has_task(of, name)
+  for _, task in ipairs(of.tasks) do
+    if task.name == name then return true end
+  end
+  return false
+end
+
+-- Of every recipe that the targets need, the tasks up to one.
+local function up_to(nodes, task, targets)
+  local names, seen = {}, {}
+  for _, node in ipairs(nodes) do
+    local name = node.recipe.name .. ":" .. graph.short(task)
+    if not seen[name] and has_task(node.recipe, task) then names[#names + 1] = name end
+    seen[name] = true
+  end
+  if #names == 0 then
+    fault.throw("usage", ("no recipe of this build has the task '%s'"):format(graph.short(task)),
+      {hint = "moonsand tasks " .. (graph.target(targets[1] or ""))})
+  end
+  return names
+end
+
+--- The nodes of a request.
+---@param self moonsand.build.Builder
 ---@param targets string[]
 ---@return moonsand.build.Node[] nodes
 ---@return moonsand.build.Node[] wanted
 function M.prepare(self, targets)
   local nodes, wanted = graph.of(self.config):plan(targets)
+  if self.options.until_task then
+    local _, task = graph.target("x:" .. self.options.until_task)
+    nodes, wanted = graph.of(self.config):plan(up_to(nodes, task, targets))
+  end
   attach_data(nodes)
   self.forced = forced_names(self.options.force, nodes)
   resolve.resolve(nodes, wanted, {

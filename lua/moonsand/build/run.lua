@@ -86,7 +86,8 @@ end
 
 local function ended(build, node, fields)
   node.outcome = fields.outcome
-  fields.task = node.name
+  build.progress:done(node)
+  fields.task, fields.left = node.name, build.progress:left()
   build.counts[fields.outcome] = (build.counts[fields.outcome] or 0) + 1
   build.events:send("task_ended", fields)
 end
@@ -156,14 +157,35 @@ local function take_known(build, node)
 end
 
 -- Two builds that want the same result make it once. Few names, because each leaves a file.
-local function lock_action(build, node)
+local function lock_action(build, node, aside)
   local name = "action." .. node.action:sub(1, 3)
   local lock = build.store:lock(name, "try")
-  while not lock do
-    loop.wait({}, LOCK_PAUSE)
-    lock = build.store:lock(name, "try")
-  end
+  if lock then return lock end
+  build.events:send("task_waiting", {task = node.name})
+  aside(function()
+    repeat
+      loop.wait({}, LOCK_PAUSE)
+      lock = build.store:lock(name, "try")
+    until lock
+  end)
   return lock
+end
+
+-- The tasks that ran in this build before it could.
+local function waited_for(node)
+  local list = {}
+  for _, edge in ipairs(node.needs) do
+    if edge.node.outcome == "ok" then list[#list + 1] = edge.node.name end
+  end
+  return list
+end
+
+local function tell_start(build, node)
+  build.progress:start(node)
+  build.events:send("task_started", {
+    task = node.name, why = node.why, slot = node.slot, needs = waited_for(node),
+    expected = node.timed and node.seconds or nil, left = build.progress:left(),
+  })
 end
 
 -- Make a result; whoever waits for a job token has not started yet.
@@ -171,38 +193,57 @@ local function make(build, node)
   local undo <close> = scope.new()
   if node.kind == "task" then
     build.workshop.jobs:take()
-    undo:defer(function() build.workshop.jobs:give() end)
+    undo:defer(function() build.workshop.jobs:give(node.killed) end)
   end
   local started = core.clock()
-  build.events:send("task_started", {task = node.name, why = node.why})
+  tell_start(build, node)
   local result, failure = attempt(build, node)
   return result, failure, core.clock() - started
+end
+
+-- What is told of the end of a task that ran.
+local function told(build, node, outcome, seconds, fields)
+  local log, usage = execute.path(build.directory, node, "log"), node.usage
+  fields.outcome, fields.seconds, fields.why, fields.slot = outcome, seconds, node.why, node.slot
+  fields.log = core.stat(log) and log or nil
+  fields.cpu = usage and usage.user + usage.system
+  fields.memory = usage and (usage.memory_peak or usage.max_rss)
+  return fields
+end
+
+-- A failure; somebody who watches may want the task to be tried again.
+local function failed(build, node, failure, seconds)
+  told(build, node, "failed", seconds, failure)
+  failure.task = node.name
+  local answer = build.options.on_failure and build.options.on_failure(failure)
+  if answer == "retry" then return "retry" end
+  if answer then build.keep_going = answer == "keep-going" end
+  build.failures[#build.failures + 1] = failure
+  ended(build, node, failure)
+  return "failed"
 end
 
 --- Run one node, or take its known result. A coroutine of the loop.
 ---@param build table   the builder, running
 ---@param node moonsand.build.Node
+---@param aside fun(wait: fun())   waits for somebody else, while another node runs in its place
 ---@return boolean ok
-function M.node(build, node)
+function M.node(build, node, aside)
   if node.kind == "noexec" then return finish_noexec(build, node) end
   node.mounted = mounted(node)
   node.action, node.action_text = signature.action(node.base, node.mounted)
-  local lock <close> = lock_action(build, node) -- luacheck: ignore 211
+  local lock <close> = lock_action(build, node, aside) -- luacheck: ignore 211
   if take_known(build, node) then return true end
   decided(build, node)
-  local result, failure, seconds = make(build, node)
-  local log = execute.path(build.directory, node, "log")
-  if not result then
-    failure.outcome, failure.seconds, failure.why = "failed", seconds, node.why
-    failure.log = core.stat(log) and log or nil
-    build.failures[#build.failures + 1] = failure
-    ended(build, node, failure)
-    return false
-  end
+  local result, failure, seconds
+  repeat
+    result, failure, seconds = make(build, node)
+  until result or failed(build, node, failure, seconds) == "failed"
+  if not result then return false end
   save(build, node, result, seconds)
   M.remember(build.directory, node)
-  ended(build, node, {outcome = "ok", seconds = seconds, why = node.why,
-    log = core.stat(log) and log or nil})
+  build.times:took(node, seconds)
+  ended(build, node, told(build, node, "ok", seconds, {}))
   return true
 end
 

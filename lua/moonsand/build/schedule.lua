@@ -1,5 +1,6 @@
 --- Runs the nodes of a graph, each after the ones it needs, the weightiest first, `jobs` at a time.
 local fault = require "moonsand.fault"
+local heap = require "moonsand.build.heap"
 local loop = require "moonsand.loop"
 
 local M = {}
@@ -9,10 +10,11 @@ local TICK <const> = 0.2 -- seconds
 ---@class moonsand.build.Schedule
 ---@field nodes moonsand.build.Node[]   what to run; needs outside of this list count as done
 ---@field jobs integer                  how many at a time
----@field keep_going? boolean           after a failure, go on with what does not depend on it
----@field run fun(node: moonsand.build.Node): boolean   true: done; runs as a coroutine of the loop
-
+---@field keep_going? fun(): boolean    after a failure: go on with what does not depend on it?
+---@field run fun(node: moonsand.build.Node, aside: fun(wait: fun()))   runs as a coroutine of the
+---  loop; true: done. What waits for somebody else in `aside(wait)` takes no job meanwhile.
 ---@field tick? fun()                   called now and then while something runs
+---@field hold? fun(): boolean          start nothing now, while something runs
 
 ---@class moonsand.build.Outcome
 ---@field failed moonsand.build.Node[]       in the order in which they failed
@@ -28,8 +30,8 @@ Run.__index = Run
 
 local function new_run(options)
   local self = setmetatable({
-    options = options, waiting = {}, state = {}, ready = {}, running = 0, failed = {},
-    loop = loop.new(),
+    options = options, waiting = {}, state = {}, ready = heap.new(heavier), running = 0, active = 0,
+    failed = {}, slots = {}, loop = loop.new(),
   }, Run)
   for _, node in ipairs(options.nodes) do self.state[node] = "waiting" end
   for _, node in ipairs(options.nodes) do
@@ -38,9 +40,8 @@ local function new_run(options)
       if self.state[edge.node] then count = count + 1 end
     end
     self.waiting[node] = count
-    if count == 0 then self.ready[#self.ready + 1] = node end
+    if count == 0 then self.ready:push(node) end
   end
-  table.sort(self.ready, heavier)
   return self
 end
 
@@ -49,15 +50,27 @@ function Run:done(node)
   for _, user in ipairs(node.needed_by) do
     if self.state[user] == "waiting" then
       self.waiting[user] = self.waiting[user] - 1
-      if self.waiting[user] == 0 then self.ready[#self.ready + 1] = user end
+      if self.waiting[user] == 0 then self.ready:push(user) end
     end
   end
-  table.sort(self.ready, heavier)
+end
+
+-- The lowest number that no running node has: a lane of the report.
+function Run:take_slot(node)
+  local slot = 1
+  while self.slots[slot] do slot = slot + 1 end
+  self.slots[slot], node.slot = node, slot
 end
 
 function Run:attempt(node)
-  local ok, result = xpcall(self.options.run, fault.traced, node)
-  self.running = self.running - 1
+  local function aside(wait)
+    self.running = self.running - 1
+    wait()
+    self.running = self.running + 1
+  end
+  local ok, result = xpcall(self.options.run, fault.traced, node, aside)
+  self.running, self.active = self.running - 1, self.active - 1
+  self.slots[node.slot] = nil
   if ok and result then
     self:done(node)
   else
@@ -70,22 +83,27 @@ end
 -- An error of the executor itself stops everything: that is a bug, or a disk that is full.
 function Run:may_start()
   if #self.ready == 0 or self.running >= self.options.jobs or self.broken then return false end
-  return #self.failed == 0 or self.options.keep_going
+  if #self.failed > 0 and not (self.options.keep_going and self.options.keep_going()) then
+    return false
+  end
+  return self.active == 0 or not (self.options.hold and self.options.hold())
 end
 
 -- Started from here and never from a coroutine, so that resumes do not nest.
 function Run:fill()
   while self:may_start() do
-    local node = table.remove(self.ready, 1)
+    local node = self.ready:pop()
     self.state[node] = "running"
-    self.running = self.running + 1
+    self.running, self.active = self.running + 1, self.active + 1
+    self:take_slot(node)
     self.loop:spawn(self.attempt, self, node)
   end
 end
 
 -- Something to do while tasks run: a clock on the screen goes on although nothing happens.
 function Run:step()
-  self.loop:step(self.options.tick and TICK)
+  local timed = self.options.tick or self.options.hold
+  self.loop:step(timed and TICK)
   if self.options.tick then self.options.tick() end
 end
 
@@ -95,8 +113,9 @@ end
 function M.run(options)
   local run = new_run(options)
   local work <close> = run.loop
+  if options.tick then options.tick() end
   run:fill()
-  while run.running > 0 do
+  while run.active > 0 do
     run:step()
     run:fill()
   end

@@ -45,16 +45,7 @@ local function visit(graph, start, state, list)
   end
 end
 
--- 8.6: ten for a task that nothing waits for, else one; plus everything that waits for it.
-local function weigh(list)
-  for i = #list, 1, -1 do
-    local node = list[i]
-    node.weight = #node.needed_by == 0 and 10 or 1
-    for _, user in ipairs(node.needed_by) do node.weight = node.weight + user.weight end
-  end
-end
-
---- All that some nodes need, dependencies first; `needed_by` and `weight` are set.
+--- All that some nodes need, dependencies first; `needed_by` is set.
 ---@param graph moonsand.build.Graph
 ---@param wanted moonsand.build.Node[]
 ---@return moonsand.build.Node[]
@@ -69,7 +60,6 @@ function M.order(graph, wanted)
       users[#users + 1] = node
     end
   end
-  weigh(list)
   return list
 end
 

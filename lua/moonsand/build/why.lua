@@ -8,7 +8,9 @@ local M = {}
 function M.shorten(text, most)
   most = most or 60
   if text:find "^%x+$" and #text == 64 then return text:sub(1, 8) .. "…" end
-  text = text:gsub("%s+", " ")
+  text = text:gsub("%s+", " "):gsub("%f[%w]%x+%f[%W]", function(word)
+    return #word == 64 and word:sub(1, 8) .. "…" or nil
+  end)
   if (utf8.len(text) or #text) > most then
     text = text:sub(1, (utf8.offset(text, most - 2) or most - 2) - 1) .. "…"
   end

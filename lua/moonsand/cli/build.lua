@@ -1,7 +1,9 @@
 --- `moonsand build TARGET[:TASK]...`: build recipes, or single tasks of them.
+local ask = require "moonsand.cli.ask"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local jobs = require "moonsand.cli.jobs"
+local plan = require "moonsand.cli.plan"
 local project = require "moonsand.cli.project"
 local read = require("moonsand.text").read
 local scope = require "moonsand.scope"
@@ -16,8 +18,12 @@ function M.define(parser)
     :description("how many tasks, and jobs inside of them, run at a time")
   parser:flag("-k --keep-going")
     :description("after a failure, go on with what does not depend on it")
+  parser:option("--on-failure"):argname("WHAT"):choices({"stop", "keep-going", "shell", "ask"})
+    :description("stop, keep-going, shell or ask")
   parser:option("-f --force"):argname("TASK"):count("*")
     :description("run TASK although its result is known")
+  parser:option("--until"):argname("TASK"):description("of each recipe only the tasks up to TASK")
+  parser:option("-C --directory"):argname("DIR"):description("begin in DIR")
   parser:option("--state"):argname("DIR")
     :description("where store, downloads and logs are (MOONSAND_DIR, else ~/.cache/moonsand)")
   parser:flag("-n --dry-run"):description("show what would run, and why; run nothing")
@@ -42,49 +48,82 @@ function M.listener(args, ui)
   local here = core.realpath(".")
   return require("moonsand.cli.show." .. how).new {
     write = function(text)
-      ui:say(text)
+      ui:say(how == "json" and text or ui:drawn(text))
       ui.err:flush()
     end,
     clock = ui.clock, size = ui.size, read = read, colour = ui:coloured(args.color),
+    links = args.color ~= "never" and ui:links(),
     quiet = args.quiet, verbose = args.verbose, here = here, state = args.state,
   }
 end
 
-local function show_plan(steps, ui)
-  for _, step in ipairs(steps) do
-    local line = ("%-28s %s"):format(step.task, step.state)
-    if step.why then line = line .. (" "):rep(9 - #step.state) .. step.why end
-    ui:print(line, "\n")
+-- While it builds, ctrl-C and its like arrive between two steps: every sandbox is closed then, and
+-- the next one ends this process at once. Before that nothing runs that had to be closed.
+local function watch(listener)
+  local signals
+  local self = {}
+  function self.tick()
+    signals = signals or assert(core.signals("INT", "TERM", "HUP"))
+    local name = core.read_signal(signals)
+    if name then
+      core.deliver("INT", "TERM", "HUP")
+      fault.throw("interrupted", ("interrupted by signal %s"):format(name))
+    end
+    listener:tick()
+  end
+  function self.entry()
+    return {fd = signals}
+  end
+  return self
+end
+
+local function failure_policy(args, ui, listener, watched)
+  local policy = args.on_failure or args.keep_going and "keep-going" or "stop"
+  if args.keep_going and policy ~= "keep-going" then
+    fault.throw("usage", ("-k and --on-failure=%s contradict each other"):format(policy),
+      {hint = "leave one of them out"})
+  end
+  if policy == "keep-going" or policy == "stop" then return policy end
+  if not (core.isatty(0) and core.isatty(2)) then
+    fault.throw("usage", ("--on-failure=%s needs a terminal"):format(policy),
+      {hint = "without one: --on-failure=stop, then moonsand shell RECIPE:TASK"})
+  end
+  return policy, policy == "ask" and ask.new(args, ui, listener, watched) or nil
+end
+
+-- The sandbox of the first task that failed, once everything else has ended.
+local function shell(args, ui, summary)
+  local failure = summary.failures[1]
+  if failure and failure.kept then
+    require "moonsand.cli.shell".enter({task = failure.task, state = args.state}, ui)
   end
 end
 
---- While it builds, ctrl-C and its like arrive between two steps: every sandbox is closed then.
-local function watch(listener)
-  local signals = assert(core.signals("INT", "TERM", "HUP"))
-  return function()
-    local name = core.read_signal(signals)
-    if name then fault.throw("interrupted", ("interrupted by signal %s"):format(name)) end
-    listener:tick()
-  end
+local function build(args, ui)
+  local listener = M.listener(args, ui)
+  local drawn <close> = scope.new()
+  drawn:defer(function() listener:close() end)
+  local watched = watch(listener)
+  local policy, on_failure = failure_policy(args, ui, listener, watched)
+  local builder <close> = project.builder(ui, {
+    state = args.state, jobs = jobs.number(args.jobs), keep_going = policy == "keep-going",
+    force = args.force, until_task = args["until"], on_failure = on_failure,
+    emit = function(event) listener:event(event) end, tick = watched.tick,
+  })
+  if args.dry_run then return plan.show(builder, args, ui) end
+  return builder:run(args.target), policy
 end
 
 ---@param args table
 ---@param ui moonsand.Interface
 ---@return integer code
 function M.run(args, ui)
-  local listener = M.listener(args, ui)
-  local drawn <close> = scope.new()
-  drawn:defer(function() listener:close() end)
-  local builder <close> = project.builder(ui, {
-    state = args.state, jobs = jobs.number(args.jobs), keep_going = args.keep_going,
-    force = args.force,
-    emit = function(event) listener:event(event) end, tick = watch(listener),
-  })
-  if args.dry_run then
-    show_plan(builder:plan(args.target), ui)
-    return 0
-  end
-  return builder:run(args.target).ok and 0 or 1
+  project.enter(args.directory)
+  local summary, policy = build(args, ui)
+  if not summary then return 0 end
+  core.deliver("INT", "TERM", "HUP")
+  if policy == "shell" then shell(args, ui, summary) end
+  return summary.ok and 0 or 1
 end
 
 return M

@@ -75,6 +75,12 @@ function Interface:drawn(text)
   end))
 end
 
+--- Does the terminal know links (OSC 8)? Those that do not leave them out, but for one.
+---@return boolean
+function Interface:links()
+  return self:terminal() and self.env "TERM" ~= "linux"
+end
+
 --- The size of the terminal.
 ---@return integer columns
 ---@return integer rows

@@ -13,10 +13,12 @@ local M = {}
 --- options is answered with.
 M.verbs = {
   {"build", "build recipes, or single tasks of them"},
+  {"plan", "what a build would run and why; nothing is run"},
   {"run", "run a command in a sandbox made by hand"},
   {"shell", "a shell in a sandbox, or in the sandbox of a task"},
   {"log", "what a task said when it last ran"},
   {"why", "what made a task run, to the root of it"},
+  {"diff", "what a task changed, and what its last two results differ in"},
   {"vars", "the variables of a recipe, and where their values come from"},
   {"recipes", "the recipes that there are"},
   {"tasks", "the tasks of a recipe, and what they wait for"},

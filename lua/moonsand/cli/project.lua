@@ -15,6 +15,14 @@ end
 
 local absolute = M.absolute
 
+--- Go to the directory that `-C` names, if it does.
+---@param directory? string
+function M.enter(directory)
+  if not directory then return end
+  local ok, message, errno = core.chdir {target = directory}
+  if not ok then fault.throw("usage", "-C " .. message, {errno = errno}) end
+end
+
 local function is_build_directory(directory)
   return core.stat(directory .. "/conf/bblayers.conf", "follow") ~= nil
 end

@@ -70,7 +70,11 @@ local states = {
   start = "as it would start; what you change is forgotten",
 }
 
-local function enter(args, ui)
+--- Enter the sandbox of a task: see `Builder:enter`.
+---@param args {task: string, state?: string, rest?: string[]}
+---@param ui moonsand.Interface
+---@return integer code
+function M.enter(args, ui)
   local builder <close> = project.builder(ui, {state = args.state})
   local spec, entry = builder:enter(args.task)
   spec.env.TERM = ui.env "TERM" or "dumb"
@@ -87,7 +91,7 @@ end
 ---@param ui moonsand.Interface
 ---@return integer code
 function M.run(args, ui)
-  if args.task then return enter(args, ui) end
+  if args.task then return M.enter(args, ui) end
   local spec = policy.spec(args, ui.env)
   set_program(spec, args.rest, "moonsand")
   return finish(M.attached(spec), ui)

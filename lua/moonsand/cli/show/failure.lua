@@ -13,9 +13,12 @@ local patterns = {
 local context = 2 -- lines around a line that matters
 local most = 24 -- lines of a block
 
-local function matters(line)
-  for _, pattern in ipairs(patterns) do
-    if line:find(pattern) then return true end
+local function matters(line, more)
+  for _, list in ipairs {patterns, more} do
+    for _, pattern in ipairs(list) do
+      local ok, found = pcall(string.find, line, pattern)
+      if ok and found then return true end
+    end
   end
   return false
 end
@@ -33,10 +36,10 @@ function M.lines(text)
 end
 
 --- Which lines stay: true for each line near one that matters; the numbers of those that matter.
-local function mark(lines)
+local function mark(lines, more)
   local kept, count = {}, 0
   for i, line in ipairs(lines) do
-    if matters(line) then
+    if matters(line, more) then
       for near = math.max(1, i - context), math.min(#lines, i + context) do
         if not kept[near] then count = count + 1 end
         kept[near] = true
@@ -60,11 +63,12 @@ end
 
 --- Pick the lines of a log that say what went wrong, with some context; else its tail.
 ---@param text string   the log
+---@param more? string[]   patterns besides those that are known here
 ---@return string[] picked   `…` stands where lines are left out between two picked ones
 ---@return integer total    lines in the log
-function M.pick(text)
+function M.pick(text, more)
   local lines = M.lines(text)
-  local kept, count = mark(lines)
+  local kept, count = mark(lines, more)
   if count == 0 then
     return table.move(lines, math.max(1, #lines - most // 2 + 1), #lines, 1, {}), #lines
   end
@@ -100,7 +104,10 @@ local function next_steps(event, total, options)
   local function offer(verb, what)
     steps[#steps + 1] = {("moonsand %-5s %s%s"):format(verb, state, event.task), what}
   end
-  if event.log then offer("log", ("%d line%s"):format(total, total == 1 and "" or "s")) end
+  if event.log then
+    offer("log", format.link(("%d line%s"):format(total, total == 1 and "" or "s"), event.log,
+      options.links))
+  end
   if event.kept then offer("shell", "the sandbox as it stopped") end
   if event.why then offer("why", "what made it run") end
   local width = 0
@@ -127,15 +134,19 @@ end
 --- The block for one failed task.
 ---@param event moonsand.build.Event   `task_ended`
 ---@param log? string       the text of its log
----@param options {width: integer, here?: string, state?: string}   columns; the directory that
----  paths are shown without; the value of `--state`
+---@param options {width: integer, here?: string, state?: string, links?: boolean}   columns; the
+---  directory that paths are shown without; the value of `--state`; does the terminal know links?
 ---@return string
 function M.block(event, log, options)
   local width = math.min(options.width, 80)
   local head = ("%s failed after %s: %s"):format(event.task,
     format.duration(event.seconds or 0), reason(event))
-  local out = {format.edges(head, format.below(event.where, options.here), width)}
-  local picked, total = M.pick(log or "")
+  local place = format.below(event.where, options.here)
+  local out = {format.edges(head, place, width)}
+  if place then
+    out[1] = out[1]:sub(1, -#place - 1) .. format.link(place, event.where, options.links)
+  end
+  local picked, total = M.pick(log or "", event.patterns)
   local steps = next_steps(event, total, options)
   for _, part in ipairs {body(event, picked, width), steps} do
     if #part > 0 then

@@ -77,6 +77,29 @@ function M.edges(left, right, width)
   return left .. (" "):rep(gap) .. right
 end
 
+--- About how long: "~40s", "~2m", "~1h10m".
+---@param seconds number
+---@return string
+function M.about(seconds)
+  if seconds < 55 then return ("~%ds"):format(math.max(5, (seconds + 2.5) // 5 * 5)) end
+  local minutes = math.tointeger((seconds + 30) // 60)
+  if minutes < 60 then return ("~%dm"):format(minutes) end
+  return ("~%dh%02dm"):format(minutes // 60, minutes % 60)
+end
+
+--- The text as a link to a file, for terminals that know links.
+---@param text string
+---@param path? string   "/x/y", "/x/y:12"
+---@param on? boolean
+---@return string
+function M.link(text, path, on)
+  if not on or not path or path:sub(1, 1) ~= "/" then return text end
+  local url = path:gsub(":%d+$", ""):gsub("[^%w/._~-]", function(c)
+    return ("%%%02X"):format(c:byte())
+  end)
+  return ("\27]8;;file://%s\27\\%s\27]8;;\27\\"):format(url, text)
+end
+
 --- A path, without the directory that one is in.
 ---@param path? string
 ---@param here? string

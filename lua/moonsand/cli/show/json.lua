@@ -7,8 +7,9 @@ local Json = {__name = "moonsand.Json"}
 Json.__index = Json
 
 local key_order = {
-  "event", "time", "task", "outcome", "seconds", "exit_code", "signal", "command", "where", "cwd",
-  "message", "why", "log", "text", "total", "targets", "ok", "counts",
+  "event", "time", "task", "slot", "outcome", "seconds", "expected", "left", "cpu", "memory",
+  "exit_code", "signal", "command", "where", "cwd", "message", "why", "needs", "log", "text", "at",
+  "total", "run", "jobs", "targets", "ok", "counts",
 }
 
 --- JSON is UTF-8: bytes that are not become U+FFFD.

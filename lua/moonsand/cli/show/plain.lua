@@ -55,10 +55,14 @@ function Plain:task_ended(event)
   self.last_is_failure = failed
   if not failed then return end
   local block = failure.block(event, event.log and self.read(event.log), {
-    width = self.width, here = self.here, state = self.state,
+    width = self.width, here = self.here, state = self.state, links = self.links,
   })
   table.insert(self.failures, block)
   self:say("\n" .. block)
+end
+
+function Plain:task_waiting(event)
+  self:note {text = event.task .. " is being made by another build; waiting for it"}
 end
 
 function Plain:note(event)
@@ -106,6 +110,7 @@ function Plain.close() end
 ---@field read fun(path: string): string?     the text of a log
 ---@field size fun(): integer, integer        columns, rows
 ---@field colour? boolean
+---@field links? boolean                      does the terminal know links?
 ---@field quiet? boolean
 ---@field verbose? boolean
 ---@field here? string                        paths below this directory are shown without it
@@ -117,7 +122,8 @@ function M.new(options)
   return setmetatable({
     write = options.write, clock = options.clock, read = options.read,
     width = (options.size()), colour = options.colour or false,
-    quiet = options.quiet, verbose = options.verbose, here = options.here, state = options.state,
+    links = options.links, quiet = options.quiet,
+    verbose = options.verbose, here = options.here, state = options.state,
     total = 0, done = 0, spoke = options.clock(), running = {}, partial = {}, failures = {},
   }, Plain)
 end

@@ -21,7 +21,13 @@ function Tty:build_started(event)
   self.total, self.started = event.total, self.clock()
 end
 
+-- Between two events the clock counts down.
+local function note_left(self, event)
+  self.left, self.left_at = event.left, self.clock()
+end
+
 function Tty:task_started(event)
+  note_left(self, event)
   self.running[event.task] = {since = self.clock(), text = ""}
 end
 
@@ -37,6 +43,7 @@ function Tty:task_log(event)
 end
 
 function Tty:task_ended(event)
+  if event.left then note_left(self, event) end
   self.done = self.done + 1
   self.running[event.task] = nil
   self.counts[event.outcome] = (self.counts[event.outcome] or 0) + 1
@@ -51,10 +58,14 @@ function Tty:task_ended(event)
   self.last_is_failure = failed
   if not failed then return end
   local block = failure.block(event, event.log and self.read(event.log), {
-    width = (self.size()), here = self.here, state = self.state,
+    width = (self.size()), here = self.here, state = self.state, links = self.links,
   })
   table.insert(self.failures, block)
   above(self, "\n" .. block)
+end
+
+function Tty:task_waiting(event)
+  self:note {text = event.task .. " is being made by another build; waiting for it"}
 end
 
 function Tty:note(event)
@@ -82,12 +93,31 @@ local function by_age(running)
 end
 
 local function head(self, count, now)
-  return table.concat({
+  local parts = {
     format.counter(self.done, math.max(self.total, self.done)) .. (" %d running"):format(count),
     ("%d cached"):format(self.counts.cached or 0),
     ("%d failed"):format(self.counts.failed or 0),
     format.duration(now - self.started),
-  }, " · ")
+  }
+  local left = self.left and self.left - (now - self.left_at)
+  if left and left >= 2 then parts[#parts + 1] = format.about(left) .. " left" end
+  return table.concat(parts, " · ")
+end
+
+-- How many rows the footer takes now: it may have been drawn when the terminal was wider.
+local function height(self)
+  local columns, rows = (self.size()), 0
+  for line in (self.shown .. "\n"):gmatch "([^\n]*)\n" do
+    rows = rows + math.max(1, (format.width(line) + columns - 1) // columns)
+  end
+  return rows
+end
+
+-- What takes the footer away.
+local function erase(self)
+  if self.height == 0 then return "" end
+  local rows = height(self)
+  return "\r" .. (rows > 1 and ("\27[%dA"):format(rows - 1) or "") .. "\27[J"
 end
 
 --- The lines of the footer; none before the build starts and after it ended.
@@ -114,10 +144,7 @@ function Tty:draw(at_once)
   local lines = footer(self, now)
   local text = table.concat(lines, "\n")
   if #self.lines == 0 and text == self.shown then return end
-  local out = {}
-  if self.height > 0 then
-    out[1] = "\r" .. (self.height > 1 and ("\27[%dA"):format(self.height - 1) or "") .. "\27[J"
-  end
+  local out = {erase(self)}
   for _, line in ipairs(self.lines) do out[#out + 1] = line end
   out[#out + 1] = text
   self.lines, self.shown, self.height, self.drawn = {}, text, #lines, now
@@ -137,6 +164,13 @@ function Tty:tick()
   self:draw()
 end
 
+--- Take the footer away for somebody else who writes; the next event draws it again.
+function Tty:pause()
+  self:draw(true)
+  self.write(erase(self))
+  self.shown, self.height = "", 0
+end
+
 --- Write what waits and take the footer away.
 function Tty:close()
   self.ended = true
@@ -148,7 +182,7 @@ end
 function M.new(options)
   return setmetatable({
     write = options.write, clock = options.clock, read = options.read, size = options.size,
-    colour = options.colour or false, quiet = options.quiet,
+    colour = options.colour or false, links = options.links, quiet = options.quiet,
     here = options.here, state = options.state,
     done = 0, started = options.clock(), drawn = -math.huge, height = 0, names = 18, shown = "",
     running = {}, counts = {}, lines = {}, failures = {},

@@ -189,13 +189,43 @@ function M.text(explained, options)
   return table.concat(out, "\n") .. "\n"
 end
 
---- Names of kinds of entries, for other pages that show signatures.
-M.name_of = name_of
+local function value_lines(out, mark, value, where)
+  out[#out + 1] = ("%s %s"):format(mark, where and "(" .. where .. ")" or "")
+  for line in (value:gsub("\n$", "") .. "\n"):gmatch "([^\n]*)\n" do
+    out[#out + 1] = "    " .. format.plain(line)
+  end
+end
 
---- The two cells of a change, and lines below it.
-M.values = values
+local function whole(out, change, here)
+  out[#out + 1] = ("%s %s"):format(change.kind, change.name)
+  if change.old and change.new and (change.old .. change.new):find "\n" then
+    out[#out + 1] = "  " .. places(change, here)
+    for _, line in ipairs(text.changes(change.old, change.new)) do
+      out[#out + 1] = "    " .. format.plain(line)
+    end
+    return
+  end
+  if change.old then
+    value_lines(out, "  was", change.old, format.below(change.old_where, here))
+  end
+  if change.new then value_lines(out, "  is", change.new, format.below(change.where, here)) end
+end
 
---- Where a change is written, then and now.
-M.places = places
+--- Two signatures: every entry that differs, in full, with both places.
+---@param decision moonsand.build.Decision
+---@param options {here?: string}
+---@return string
+function M.signatures(decision, options)
+  local out = {}
+  for _, change in ipairs(decision.changes) do whole(out, change, options.here) end
+  for _, link in ipairs(decision.inputs) do
+    out[#out + 1] = "input " .. link.task
+    if link.old then value_lines(out, "  was", link.old) end
+    if link.new then value_lines(out, "  is", link.new, format.below(link.where, options.here)) end
+  end
+  out[#out + 1] = last_line(decision)
+  for i, line in ipairs(out) do out[i] = line:gsub("%s+$", "") end
+  return table.concat(out, "\n") .. "\n"
+end
 
 return M

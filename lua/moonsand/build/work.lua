@@ -1,0 +1,205 @@
+--- The run of a build: what is known is told, the rest is scheduled, everybody hears how it went.
+local core = require "moonsand.core"
+local estimate = require "moonsand.build.estimate"
+local execute = require "moonsand.build.execute"
+local fault = require "moonsand.fault"
+local jobserver = require "moonsand.build.jobserver"
+local journal = require "moonsand.build.journal"
+local loop = require "moonsand.loop"
+local order = require "moonsand.order"
+local pressure = require "moonsand.build.pressure"
+local request = require "moonsand.build.request"
+local run = require "moonsand.build.run"
+local sandbox = require "moonsand.sandbox"
+local schedule = require "moonsand.build.schedule"
+local scope = require "moonsand.scope"
+local times = require "moonsand.build.times"
+local read = require("moonsand.text").read
+
+local M = {}
+
+local PAUSE <const> = 0.2 -- seconds between two looks at who else builds
+
+local function check(ok, message, errno)
+  if not ok then fault.throw("fs", message, {errno = errno}) end
+  return ok
+end
+
+-- One build at a time in a build directory: its logs would mix.
+local function lock_directory(self)
+  check(core.mkdirs(self.directory))
+  local path = self.directory .. "/lock"
+  local lock = core.lock(path, "exclusive", "try")
+  if lock then return lock end
+  self.events:send("note", {text = ("waiting for another build in %s"):format(self.directory)})
+  repeat
+    loop.wait({}, PAUSE)
+    lock = core.lock(path, "exclusive", "try")
+  until lock
+  return lock
+end
+
+local function known_log(self, node)
+  local path = node.record and self.store:record_path("log", node.record.action)
+  return path and core.stat(path) and path or nil
+end
+
+local function report_known(self, nodes)
+  for _, node in ipairs(nodes) do
+    local state = request.state(node)
+    if state ~= "run" then
+      node.outcome = state
+      self.counts[state] = (self.counts[state] or 0) + 1
+      self.events:send("task_ended", {
+        task = node.name, outcome = state, seconds = 0, log = known_log(self, node),
+        why = state == "skipped" and "nobody needs it" or nil,
+      })
+      if state == "cached" then
+        local old = read(execute.path(self.directory, node, "signature"))
+        if old ~= node.intent_text then run.remember(self.directory, node) end
+      end
+    end
+  end
+end
+
+--- The nodes that run, weighed by what they took before.
+---@param self moonsand.build.Builder
+---@param nodes moonsand.build.Node[]
+---@return moonsand.build.Node[] list
+---@return moonsand.build.Times
+function M.weighed(self, nodes)
+  local list, known = {}, times.open(self.directory)
+  for _, node in ipairs(nodes) do
+    if node.run then list[#list + 1] = node end
+  end
+  estimate.weigh(list, known)
+  return list, known
+end
+
+local function make_pipe(path)
+  local directory, name = path:match "^(.*)/([^/]+)$"
+  local result = sandbox.new {
+    command = {"mkfifo", "-m", "600", "/pipe/" .. name},
+    binds = {{source = directory, target = "/pipe", read_only = false}},
+  }:run()
+  if not result.ok then
+    fault.throw("sandbox", "the pipe for job tokens: " .. (result.message or result.stderr),
+      {hint = "moonsand doctor"})
+  end
+end
+
+-- While others wait for the machine nothing is started; it is said once each time.
+local function holder(self)
+  local limits = pressure.new(self.config.data)
+  if not limits then return nil end
+  local held
+  return function()
+    local kind = limits:high()
+    if kind and kind ~= held then
+      self.events:send("note", {
+        text = ("no task is started while the pressure on the %s is too high"):format(kind)})
+    end
+    held = kind
+    return kind ~= nil
+  end
+end
+
+local function carry_out(self, list)
+  if #list == 0 then return {failed = {}, not_started = {}} end
+  for _, name in ipairs(core.readdir(self.directory) or {}) do -- of builds that were killed
+    if name:find "^jobs%.%d+$" then core.unlink(self.directory .. "/" .. name) end
+  end
+  local pool <close> = jobserver.open(self.directory, self.jobs, make_pipe)
+  self.workshop = {
+    store = self.store, fetcher = self.fetcher, directory = self.directory, jobs = pool,
+  }
+  self.progress = estimate.progress(list, self.jobs)
+  return schedule.run {
+    nodes = list, jobs = self.jobs, tick = self.options.tick, hold = holder(self),
+    keep_going = function() return self.keep_going end,
+    run = function(node, aside) return run.node(self, node, aside) end,
+  }
+end
+
+local function names(nodes)
+  local list = {}
+  for i, node in ipairs(nodes) do list[i] = node.name end
+  return list
+end
+
+---@class moonsand.build.Summary
+---@field ok boolean
+---@field seconds number
+---@field counts table<string, integer>   ok, cached, skipped, failed, not_started
+---@field outcomes table<string, string>  task -> outcome
+---@field results table<string, moonsand.build.Record>
+---@field failures table[]                the `task_ended` events of failed tasks
+---@field not_started string[]
+
+local function summarise(self, nodes, outcome, started)
+  local summary = {
+    ok = #outcome.failed == 0, seconds = core.clock() - started, counts = self.counts,
+    outcomes = {}, results = {}, failures = self.failures, not_started = names(outcome.not_started),
+  }
+  summary.counts.not_started = #outcome.not_started
+  for _, node in ipairs(nodes) do
+    summary.outcomes[node.name] = node.outcome
+    summary.results[node.name] = node.record
+  end
+  self.events:send("build_ended", {
+    ok = summary.ok, seconds = summary.seconds, counts = summary.counts,
+  })
+  return summary
+end
+
+-- A collection spares what the last builds came to.
+local function remember(self, nodes)
+  local digests = {}
+  local function add(digest)
+    if digest then digests[digest] = true end
+  end
+  for _, node in ipairs(nodes) do
+    local found = node.record or {over = {}, trees = {}}
+    add(found.layer)
+    for _, digest in ipairs(found.over) do add(digest) end
+    for _, digest in pairs(found.trees) do add(digest) end
+  end
+  self.store:remember(order.keys(digests))
+end
+
+-- What the tasks of one build share.
+local function prepare(self, nodes)
+  self.counts, self.failures = {ok = 0, cached = 0, skipped = 0, failed = 0}, {}
+  self.jobs = math.max(1, math.tointeger(self.options.jobs) or 1)
+  self.keep_going = self.options.keep_going
+  for _, node in ipairs(nodes) do
+    check(core.mkdirs(("%s/%s"):format(self.directory, node.recipe.name)))
+  end
+end
+
+--- See Builder:run.
+---@param self moonsand.build.Builder
+---@param targets string[]
+---@return moonsand.build.Summary
+function M.run(self, targets)
+  local undo <close> = scope.new()
+  local started = core.clock()
+  local nodes = request.prepare(self, targets)
+  local lock <close> = lock_directory(self) -- luacheck: ignore 211
+  prepare(self, nodes)
+  local written = journal.open(self.directory)
+  undo:defer(self.events:listen(function(event) written:event(event) end))
+  undo:defer(function() written:close() end)
+  local list
+  list, self.times = M.weighed(self, nodes)
+  self.events:send("build_started", {
+    total = #nodes, run = #list, jobs = self.jobs, targets = targets,
+    expected = estimate.wall(list, self.jobs), at = core.time_ns() // 1000000000,
+  })
+  report_known(self, nodes)
+  local outcome = carry_out(self, list)
+  remember(self, nodes)
+  return summarise(self, nodes, outcome, started)
+end
+
+return M
