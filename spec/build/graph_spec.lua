@@ -74,7 +74,6 @@ describe("the task graph", function()
     assert.are.equal("a:fetch a:compile", names(order))
   end)
 
-
   it("names the statement that asks for a name which nothing provides", function()
     local g = world {{
       name = "a", depends = {"zlip"},
