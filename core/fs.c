@@ -158,6 +158,16 @@ static int core_rename(lua_State *L)
 }
 
 /* symlink(target, path) -> true | nil, message, errno */
+/* chown(path, uid|nil, gid|nil): of a link itself; nil: as it is */
+static int core_chown(lua_State *L)
+{
+  const char *path = path_check(L, 1);
+  uid_t uid = (uid_t)luaL_optinteger(L, 2, -1);
+  gid_t gid = (gid_t)luaL_optinteger(L, 3, -1);
+
+  return answer(L, lchown(path, uid, gid), path);
+}
+
 /* whiteout(path): what overlay takes for "nothing here": the one device that anybody may make */
 static int core_whiteout(lua_State *L)
 {
@@ -340,6 +350,7 @@ static const luaL_Reg functions[] = {
   {"rename", core_rename},
   {"symlink", core_symlink},
   {"whiteout", core_whiteout},
+  {"chown", core_chown},
   {"readlink", core_readlink},
   {"link", core_link},
   {"chmod", core_chmod},

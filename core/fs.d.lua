@@ -84,6 +84,13 @@ function core.realpath(path) end
 ---@return moonsand.Fd?, string? message, integer? errno
 function core.lock(path, kind, how) end
 
+--- Of a link itself; nil leaves the owner, or the group, as it is.
+---@param path string
+---@param uid? integer
+---@param gid? integer
+---@return true?, string? message, integer? errno
+function core.chown(path, uid, gid) end
+
 --- A new character device 0:0: overlay shows nothing at its name.
 ---@param path string
 ---@return true?, string? message, integer? errno

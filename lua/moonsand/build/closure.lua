@@ -23,7 +23,8 @@ end
 local function below(node)
   local list = {}
   for _, other in ipairs(node.before) do
-    if other.record and other.record.layer then list[#list + 1] = other end
+    local found = other.record
+    if found and found.layer and not found.alone then list[#list + 1] = other end
   end
   return list
 end
@@ -43,7 +44,7 @@ function M.of(node)
     table.insert(closure.layers, other.record.layer)
     add_records(closure.records, other)
   end
-  table.insert(closure.layers, node.record.layer)
+  if not node.record.alone then table.insert(closure.layers, node.record.layer) end
   add_records(closure.records, node)
   return closure
 end

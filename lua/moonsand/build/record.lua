@@ -11,6 +11,7 @@ local HEADER <const> = "moonsand result 1"
 ---@field over string[]               digests of the layers it ran over, the newest first
 ---@field trees table<string, string> name -> digest: "outputs", "sysroot"
 ---@field seconds number              how long it took
+---@field alone? boolean               its work layer is not there (see resolve.lua)
 ---@field taint? string               "host": made with the programs of this host
 
 local order = require "moonsand.order"

@@ -30,13 +30,14 @@ local function intent_keys(order, context)
   end
 end
 
--- Is everything that a record names still in the store?
+-- Is what a record names still in the store? A result with trees can be used without its work
+-- layer, which may be collected, or another user's; only nothing can be built upon it then.
 local function present(store, found)
-  if found.layer and not store:layer(found.layer) then return false end
   for _, digest in pairs(found.trees) do
     if not store:tree(digest) then return false end
   end
-  return true
+  found.alone = found.layer ~= nil and not store:layer(found.layer)
+  return not found.alone or next(found.trees) ~= nil
 end
 
 --- The result with this action key, if the store has it whole.
@@ -92,7 +93,7 @@ local function look_up(order, context)
       node.record = intent(context.store, node.intent)
     end
     if node.record then
-      node.whole = same(M.over(node), node.record.over)
+      node.whole = not node.record.alone and same(M.over(node), node.record.over)
       if node.kind == "fetch" then node.whole = context.fetched(node) end
     end
   end

@@ -145,7 +145,7 @@ end
 local function take_known(build, node)
   if node.kind == "fetch" or node.fresh or build.forced[node.name] then return false end
   local found = resolve.action(build.store, node.action)
-  if not found then return false end
+  if not found or found.alone then return false end
   node.record = found
   build.store:put_record("intent", node.intent, node.action .. "\n")
   intent.keep(build.store, node)

@@ -11,16 +11,35 @@ local M = {}
 -- A file costs its inode and half a block on top of its bytes.
 local FILE_COST <const> = 2048
 
---- Every place of a kind: digest, path.
----@param path string  of the store
----@param kind string
----@return {digest: string, place: string}[]
-function M.places(path, kind)
-  local out, folder = {}, path .. "/" .. layout.folder(kind)
+local function add_places(out, folder)
   for _, shard in ipairs(disk.names(folder)) do
     for _, rest in ipairs(disk.names(folder .. "/" .. shard)) do
       out[#out + 1] = {digest = shard .. rest, place = ("%s/%s/%s"):format(folder, shard, rest)}
     end
+  end
+  return out
+end
+
+--- The users who have work layers in a store.
+---@param path string   of the store
+---@return integer[]
+function M.users(path)
+  local list = {}
+  for _, name in ipairs(disk.names(path .. "/layers")) do
+    list[#list + 1] = math.tointeger(tonumber(name))
+  end
+  return list
+end
+
+--- Every place of a kind: digest, path. Of work layers: this user's, or root's of all users.
+---@param path string  of the store
+---@param kind string
+---@return {digest: string, place: string}[]
+function M.places(path, kind)
+  if kind ~= "layer" then return add_places({}, path .. "/" .. layout.folder(kind)) end
+  local out, uid = {}, core.uid()
+  for _, user in ipairs(M.users(path)) do
+    if user == uid or uid == 0 then add_places(out, layout.home(path, kind, user)) end
   end
   return out
 end

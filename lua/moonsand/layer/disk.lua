@@ -4,6 +4,7 @@ local fault = require "moonsand.fault"
 
 local M = {}
 
+M.EACCES = 13
 M.ENOENT, M.EAGAIN, M.EEXIST, M.ENOSPC, M.ENOTEMPTY = 2, 11, 17, 28, 39
 local EROFS, EDQUOT = 30, 122
 

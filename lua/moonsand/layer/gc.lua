@@ -7,6 +7,7 @@ local disk = require "moonsand.layer.disk"
 local leases = require "moonsand.layer.lease"
 local records = require "moonsand.layer.record"
 local roots = require "moonsand.layer.roots"
+local share = require "moonsand.layer.share"
 local scratches = require "moonsand.layer.scratch"
 local trash = require "moonsand.layer.trash"
 
@@ -30,6 +31,7 @@ local M = {}
 ---@field used integer      bytes of what stays, about
 ---@field held integer      trees and work layers that somebody uses
 ---@field stuck string[]    what could not be deleted, and why
+---@field left integer      what other users must delete
 
 local DAY_NS <const> = 86400 * 1000000000
 local CAP <const> = 100 << 30
@@ -121,12 +123,17 @@ local function drop_builds(store, keep, dry_run)
   return math.max(0, #list - keep)
 end
 
+local function is_others(path)
+  if core.uid() == 0 then return false end
+  return share.is_foreign(path) or share.is_foreign(path .. "/t")
+end
+
 local function drop_kept(store, days, dry_run)
   local count, before = 0, core.time_ns() - math.floor(days * DAY_NS)
   for _, name in ipairs(disk.names(store .. "/kept")) do
     local path = store .. "/kept/" .. name
     local st = core.stat(path)
-    if st and st.mtime_ns < before then
+    if st and st.mtime_ns < before and not is_others(path) then
       count = count + 1
       if not dry_run then trash.discard(store, path) end
     end
@@ -212,8 +219,11 @@ end
 local function empty(folder, report, held)
   for _, name in ipairs(disk.names(folder)) do
     local digest = name:match("^%l+%.(%x+)%.%d+$") -- as the quarantine names it
-    if not (digest and held and held[digest]) then
-      local ok, err = core.remove_tree(folder .. "/" .. name)
+    local path = folder .. "/" .. name
+    if is_others(path) then
+      report.left = report.left + 1
+    elseif not (digest and held and held[digest]) then
+      local ok, err = core.remove_tree(path)
       if not ok then report.stuck[#report.stuck + 1] = err end
     end
   end
@@ -224,7 +234,7 @@ end
 ---@return string[] removed   paths
 ---@return string[] stuck     what could not be deleted, and why
 function M.tidy(store)
-  local removed, report = {}, {stuck = {}}
+  local removed, report = {}, {stuck = {}, left = 0}
   do
     local _ <close> = disk.must("lock", core.lock(store .. "/lock/gc", "exclusive"))
     for _, name in ipairs(disk.names(store .. "/trash")) do
@@ -250,7 +260,7 @@ function M.run(store, options)
     if not known[name] then error(("unknown option '%s'"):format(tostring(name)), 3) end
   end
   local report = {removed = {}, records = 0, builds = 0, scratch = 0, kept = 0, freed = 0, used = 0,
-    held = 0, stuck = {}}
+    held = 0, left = 0, stuck = {}}
   local items, used = census.items(store)
   local found = {items = items, used = used, records = read_records(store)}
   local held

@@ -2,6 +2,7 @@
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
 local fault = require "moonsand.fault"
+local share = require "moonsand.layer.share"
 
 local M = {}
 
@@ -40,6 +41,17 @@ function M.check_digest(digest)
   return digest
 end
 
+--- Where trees lie, or the work layers of one user: these are of use only to who made them, because
+--- overlay lets nobody else write over them.
+---@param store string
+---@param kind string
+---@param uid? integer   by default this process's
+---@return string
+function M.home(store, kind, uid)
+  local folder = store .. "/" .. M.folder(kind)
+  return kind == "layer" and ("%s/%d"):format(folder, uid or core.uid()) or folder
+end
+
 --- The place of a tree or work layer: a directory with `t`, `manifest` and `meta`.
 ---@param store string
 ---@param kind string
@@ -47,7 +59,7 @@ end
 ---@return string
 function M.place(store, kind, digest)
   M.check_digest(digest)
-  return ("%s/%s/%s/%s"):format(store, M.folder(kind), digest:sub(1, 2), digest:sub(3))
+  return ("%s/%s/%s"):format(M.home(store, kind), digest:sub(1, 2), digest:sub(3))
 end
 
 --- The file of a record.
@@ -115,16 +127,25 @@ end
 
 local function create(path)
   check_new(path)
+  local group = share.of(path)
   for _, name in ipairs(names) do
-    disk.must("make", core.mkdirs(path .. "/" .. name))
+    local folder = path .. "/" .. name
+    disk.must("make", core.mkdirs(folder))
+    -- What is in a scratch has its maker's group: it becomes content.
+    if not share.is_foreign(folder) then share.directory(group, folder, name == "tmp") end
   end
   for _, name in ipairs {"a", "b"} do
-    disk.must("make", core.mkdirs(path .. "/empty/" .. name))
+    local folder = path .. "/empty/" .. name
+    disk.must("make", core.mkdirs(folder))
+    if not share.is_foreign(folder) then disk.must("make", core.chmod(folder, 493)) end -- 0755
   end
   check_xattrs(path)
+  disk.must("make", core.lock(path .. "/lock/gc", "shared")):close()
+  share.file(group, path .. "/lock/gc", true)
   local new = ("%s/format.%d"):format(path, core.getpid())
   disk.write(new, M.FORMAT .. "\n")
   disk.must("make", core.fsync(new)) -- an empty one would make the store unusable
+  share.file(group, new)
   disk.must("make", core.rename(new, path .. "/format"))
 end
 

@@ -27,6 +27,7 @@ function M.new(path, identity)
     local lock = disk.unless("take a lease", disk.EAGAIN, core.lock(file, "exclusive", "try"))
     if lock then
       disk.write(file, "") -- a dead process of this name may have left one
+      core.chmod(file, 420) -- 0644: all users of the store look whether it is locked
       return setmetatable({file = file, lock = lock, held = {}}, Lease)
     end
   end

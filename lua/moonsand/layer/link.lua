@@ -3,6 +3,7 @@
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
 local pace = require "moonsand.layer.pace"
+local share = require "moonsand.layer.share"
 local tree = require "moonsand.layer.tree"
 
 local M = {}
@@ -16,7 +17,9 @@ local copied = {[EPERM] = true, [EXDEV] = true, [EMLINK] = true}
 ---@param mode integer   of a copy
 ---@param mtime_ns integer
 function M.file(from, to, mode, mtime_ns)
-  local ok, err, errno = core.link(from, to)
+  -- A link to another user's file would be writable by that user.
+  local ok, err, errno = nil, nil, EPERM
+  if not share.is_foreign(from) then ok, err, errno = core.link(from, to) end
   if ok then return end
   if not copied[errno] then disk.must("link", ok, err, errno) end
   local folder, name = from:match("^(.*)/([^/]*)$")

@@ -5,6 +5,7 @@ local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
 local layout = require "moonsand.layer.layout"
 local seal = require "moonsand.layer.seal"
+local share = require "moonsand.layer.share"
 
 local M = {}
 
@@ -58,13 +59,29 @@ local function move(store, from, place, digest)
   disk.must("publish", ok, err, errno)
 end
 
+-- With its mode from the first moment on: others use it as soon as it is there.
+local function make_shared(store, shard)
+  local scratch <close> = store:scratch()
+  local new = scratch.path .. "/shard"
+  disk.must("make", core.mkdir(new))
+  share.directory(store.share, new)
+  local ok, err, errno = core.rename(new, shard, "noreplace")
+  if not ok and errno ~= disk.EEXIST then disk.must("make", ok, err, errno) end
+end
+
 --- Make the directory that a place lies in; with sync "each" its name is on the disk after it.
 ---@param store moonsand.Store
 ---@param place string
 function M.make_shard(store, place)
   local shard = place:match("^(.*)/")
   if disk.exists(shard) then return end
-  disk.must("make", core.mkdirs(shard))
+  local parent, own = shard:match("^(.*)/"), shard:find("/layers/%d+/%x%x$")
+  if own then disk.must("make", core.mkdirs(parent)) end
+  if not store.share or own then
+    disk.must("make", core.mkdirs(shard))
+  else
+    make_shared(store, shard)
+  end
   M.sync_names(store, shard)
 end
 
@@ -93,6 +110,10 @@ local function pack(store, parcel, folder, place)
     name = parcel.name, files = parcel.files, bytes = parcel.bytes, over = parcel.over,
     published = core.time_ns(), boot = store.boot,
     durable = store.sync_mode == "each" and "yes" or nil}))
+  if parcel.kind == "layer" then return end
+  share.directory(store.share, folder)
+  share.file(store.share, folder .. "/manifest")
+  share.file(store.share, folder .. "/meta", true)
 end
 
 --- Publish a parcel out of a scratch directory. When another process has published the same

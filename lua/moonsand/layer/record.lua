@@ -4,6 +4,7 @@ local disk = require "moonsand.layer.disk"
 local layout = require "moonsand.layer.layout"
 local publish = require "moonsand.layer.publish"
 local seal = require "moonsand.layer.seal"
+local share = require "moonsand.layer.share"
 
 local M = {}
 
@@ -19,6 +20,7 @@ function M.replace(store, path, text, durable, digest)
   local new = store.private.path .. "/record"
   disk.write(new, text)
   if digest then disk.must("mark", core.set_xattr(new, layout.DIGEST, digest)) end
+  share.file(store.share, new)
   if durable or store.sync_mode == "each" then disk.must("sync", core.fsync(new)) end
   disk.must("replace", core.rename(new, path))
 end
@@ -47,16 +49,19 @@ end
 function M.get(store, kind, key)
   local path = layout.record(store.path, kind, key)
   if kind == "log" then return disk.read(path) end
-  return seal.read(store.path, path)
+  return (seal.read(store.path, path))
 end
 
 --- The digests that a record needs: without them it leads nowhere. What a line that begins with
---- "over " names is only told: a result can be used without the layers it was made over.
+--- "over " names is only told: a result can be used without the layers it was made over; and one
+--- that has trees ("tree ...") without its own ("layer ...").
 ---@param text string
 ---@return string[]
 function M.needs(text)
   local list = {}
-  for word in ("\n" .. text):gsub("\nover [^\n]*", ""):gmatch("%f[%x]%x+") do
+  text = ("\n" .. text):gsub("\nover [^\n]*", "")
+  if text:find("\ntree ") then text = text:gsub("\nlayer [^\n]*", "") end
+  for word in text:gmatch("%f[%x]%x+") do
     if #word == 64 then list[#list + 1] = word end
   end
   return list

@@ -82,7 +82,8 @@ end
 ---@param name string
 ---@return string
 function M.kept_place(store, name)
-  return ("%s/kept/%s"):format(store.path, disk.escape(name))
+  local owner = store.share and "@" .. core.uid() or ""
+  return ("%s/kept/%s"):format(store.path, disk.escape(name .. owner))
 end
 
 --- What was kept under a name, or nil.
@@ -102,9 +103,12 @@ function M.dead(path)
   local list = {}
   for _, name in ipairs(disk.names(path .. "/tmp")) do
     local place = ("%s/tmp/%s"):format(path, name)
-    local lock <close> = disk.unless("look at scratch", disk.EAGAIN,
-      core.lock(place .. "/owner", "exclusive", "try"))
-    if lock then list[#list + 1] = place end
+    local lock <close>, err, errno = core.lock(place .. "/owner", "exclusive", "try")
+    if lock then
+      list[#list + 1] = place
+    elseif errno ~= disk.EAGAIN and errno ~= disk.EACCES then -- another user's says nothing
+      disk.must("look at scratch", nil, err, errno)
+    end
   end
   return list
 end

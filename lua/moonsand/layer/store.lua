@@ -3,6 +3,7 @@ local collect = require "moonsand.layer.collect"
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
 local export = require "moonsand.layer.export"
+local fault = require "moonsand.fault"
 local gc = require "moonsand.layer.gc"
 local import = require "moonsand.layer.import"
 local layout = require "moonsand.layer.layout"
@@ -13,6 +14,7 @@ local merge = require "moonsand.layer.merge"
 local records = require "moonsand.layer.record"
 local roots = require "moonsand.layer.roots"
 local scope = require "moonsand.scope"
+local share = require "moonsand.layer.share"
 local scratches = require "moonsand.layer.scratch"
 local seal = require "moonsand.layer.seal"
 local use = require "moonsand.layer.use"
@@ -57,7 +59,7 @@ function M.open(dir, options)
   local identity, boot = leases.identity()
   return setmetatable({path = path, identity = identity, boot = boot, known = {},
     sync_mode = options.sync or "batch", check = options.check or "manifest",
-    lease = leases.new(path, identity),
+    lease = leases.new(path, identity), share = share.of(path),
     synced = math.tointeger((seal.read(path, path .. "/synced"))) or 0,
     last_sync = core.clock()}, Store)
 end
@@ -183,7 +185,14 @@ end
 --- Two empty directories, for overlays that need more lowers than there are.
 ---@return string, string
 function Store:empty()
-  return self.path .. "/empty/a", self.path .. "/empty/b"
+  local a, b = self.path .. "/empty/a", self.path .. "/empty/b"
+  for _, path in ipairs {a, b} do
+    if #disk.must("look at", core.readdir(path)) > 0 then
+      fault.throw("layer", ("'%s' is not empty"):format(path),
+        {hint = "moonsand cache verify --repair"})
+    end
+  end
+  return a, b
 end
 
 -- See record.lua.
@@ -227,6 +236,7 @@ function Store:lock(name, how)
   local path = self.path .. "/lock/" .. disk.escape("name:" .. name)
   while true do
     local lock = disk.unless("lock", disk.EAGAIN, core.lock(path, "exclusive", "try"))
+    if lock and self.share then core.chmod(path, 436) end -- 0664, whatever the umask
     if lock or how == "try" then return lock end
     loop.wait({}, LOCK_SECONDS)
   end

@@ -129,8 +129,10 @@ end
 
 local function is_there(job, digest)
   if job.gone[digest] then return false end
-  for _, kind in ipairs(layout.kinds) do
-    if disk.exists(layout.place(job.store, kind, digest)) then return true end
+  local rest = ("/%s/%s"):format(digest:sub(1, 2), digest:sub(3))
+  if disk.exists(layout.home(job.store, "tree") .. rest) then return true end
+  for _, user in ipairs(job.users) do
+    if disk.exists(layout.home(job.store, "layer", user) .. rest) then return true end
   end
   return disk.exists(layout.record(job.store, "action", digest))
 end
@@ -210,7 +212,8 @@ end
 function M.run(store, options)
   options = options or {}
   local job = setmetatable({store = store, full = options.full, repair = options.repair,
-    findings = {}, gone = {}, counts = {tree = 0, layer = 0, records = 0}}, Job)
+    users = census.users(store), findings = {}, gone = {},
+    counts = {tree = 0, layer = 0, records = 0}}, Job)
   for _, kind in ipairs(layout.kinds) do check_places(job, kind) end
   for _, kind in ipairs(layout.record_kinds) do check_records(job, kind) end
   check_roots(job)
