@@ -135,6 +135,7 @@ end
 ---@field results table<string, moonsand.build.Record>
 ---@field failures table[]                the `task_ended` events of failed tasks
 ---@field not_started string[]
+---@field journal string                  the file with the events of this build
 
 local function summarise(self, nodes, outcome, started)
   local summary = {
@@ -199,7 +200,9 @@ function M.run(self, targets)
   report_known(self, nodes)
   local outcome = carry_out(self, list)
   remember(self, nodes)
-  return summarise(self, nodes, outcome, started)
+  local summary = summarise(self, nodes, outcome, started)
+  summary.journal = written.path
+  return summary
 end
 
 return M

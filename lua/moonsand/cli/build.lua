@@ -26,6 +26,8 @@ function M.define(parser)
   parser:option("-C --directory"):argname("DIR"):description("begin in DIR")
   parser:option("--state"):argname("DIR")
     :description("where store, downloads and logs are (MOONSAND_DIR, else ~/.cache/moonsand)")
+  parser:option("--trace"):argname("FILE")
+    :description("write what ran when, for Perfetto or Chrome's tools")
   parser:flag("-n --dry-run"):description("show what would run, and why; run nothing")
   parser:option("--progress"):argname("HOW"):choices({"auto", "tty", "plain", "json", "none"})
     :default("auto"):description("auto, tty, plain, json or none")
@@ -122,6 +124,11 @@ function M.run(args, ui)
   local summary, policy = build(args, ui)
   if not summary then return 0 end
   core.deliver("INT", "TERM", "HUP")
+  if args.trace then
+    local report = require "moonsand.cli.report"
+    local trace = require "moonsand.cli.show.report".trace(report.of(summary.journal))
+    report.write(args.trace, trace, ui)
+  end
   if policy == "shell" then shell(args, ui, summary) end
   return summary.ok and 0 or 1
 end

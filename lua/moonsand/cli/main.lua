@@ -19,6 +19,7 @@ M.verbs = {
   {"log", "what a task said when it last ran"},
   {"why", "what made a task run, to the root of it"},
   {"diff", "what a task changed, and what its last two results differ in"},
+  {"report", "a page about a build, in one file"},
   {"vars", "the variables of a recipe, and where their values come from"},
   {"recipes", "the recipes that there are"},
   {"tasks", "the tasks of a recipe, and what they wait for"},

@@ -13,10 +13,12 @@ local key_order = {
 }
 
 --- JSON is UTF-8: bytes that are not become U+FFFD.
-local function clean(value)
+---@param value any
+---@return any
+function M.clean(value)
   if type(value) == "table" then
-    local copy = {}
-    for key, part in pairs(value) do copy[key] = clean(part) end
+    local copy = setmetatable({}, getmetatable(value))
+    for key, part in pairs(value) do copy[key] = M.clean(part) end
     return copy
   elseif type(value) == "string" then
     while true do
@@ -32,7 +34,7 @@ end
 ---@param event table
 function Json:event(event)
   if event.event == "tick" then return end
-  self.write(json.encode(clean(event), {keyorder = key_order}) .. "\n")
+  self.write(json.encode(M.clean(event), {keyorder = key_order}) .. "\n")
 end
 
 --- Nothing is drawn by the clock.

@@ -1,0 +1,73 @@
+-- docs/events.md is what a build sends, and the other way round.
+local host = require "spec.support.host"
+local project = require "spec.support.project"
+
+-- Event -> field -> type, from the tables of the page.
+local function documented()
+  local all, common = {}, {}
+  local here = common
+  for line in host.read "docs/events.md":gmatch "[^\n]+" do
+    local heading = line:match "^## (.+)$"
+    if heading then
+      here = heading == "All events" and common or {}
+      all[heading] = here
+    end
+    local field, kind = line:match "^| `([%l_]+)` | ([%l ]+) |"
+    if field then here[field] = kind end
+  end
+  all["All events"] = nil
+  for _, fields in pairs(all) do
+    for field, kind in pairs(common) do fields[field] = kind end
+  end
+  return all
+end
+
+local function kind_of(value)
+  if type(value) == "table" then
+    return (next(value) == nil or #value > 0) and "list of strings" or "object"
+  end
+  return math.type(value) == "integer" and "integer" or math.type(value) and "number"
+    or type(value)
+end
+
+local function fits(kind, wanted)
+  return kind == wanted or kind == "integer" and wanted == "number"
+end
+
+describe("the page of events", function()
+  it("has every field that a build sends, with its type", function()
+    local pages, seen = documented(), {}
+    local here <close> = setmetatable({}, {__close = function(self) self.project:close() end})
+    here.project = project.new()
+    here.project:write {
+      ["a/a_1.bb"] = "do_compile() {\n    echo said\n}\n",
+      ["b/b_1.bb"] = 'MOONSAND_ERROR_LINES = "oops"\ndo_compile() {\n    false\n}\n',
+    }
+    local all = {}
+    for _, targets in ipairs {{"a"}, {"a"}, {"a", "b"}} do
+      here.project:build(targets, {force = {"a:compile"}})
+      table.move(here.project.events, 1, #here.project.events, #all + 1, all)
+    end
+    for _, event in ipairs(all) do
+      local page = pages[event.event]
+      assert(page, event.event .. " is not on the page")
+      for field, value in pairs(event) do
+        local wanted = page[field]
+        assert(wanted, ("%s.%s is not on the page"):format(event.event, field))
+        assert(fits(kind_of(value), wanted), ("%s.%s is a %s"):format(event.event, field,
+          kind_of(value)))
+        seen[event.event .. "." .. field] = true
+      end
+    end
+    -- What a build of two small recipes has no reason to send.
+    local rare = {["task_ended.signal"] = true, ["task_ended.message"] = true,
+      ["task_ended.hint"] = true, ["note.text"] = true, ["note.event"] = true, ["note.time"] = true,
+      ["task_waiting.task"] = true, ["task_waiting.event"] = true, ["task_waiting.time"] = true}
+    for name, fields in pairs(pages) do
+      for field in pairs(fields) do
+        local full = name .. "." .. field
+        assert(seen[full] or rare[full], full .. " is on the page, and was not sent")
+      end
+    end
+  end)
+end)
