@@ -93,6 +93,11 @@ fuzz:
 	@sh .ci/need 'make fuzz' build run fuzz
 	@LUA='$(LUA)' MAKE='$(MAKE)' sh .ci/fuzz '$(SECONDS)'
 
+# Mutated recipes through the reader: make fuzz-recipes COUNT=1000000 SEED=1
+fuzz-recipes: all
+	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
+	  $(LUA) fuzz/recipes.lua '$(COUNT)' $(SEED)
+
 # What ten thousand sandboxes leave behind. It takes some minutes.
 COUNT ?= 10000
 soak: all
@@ -122,4 +127,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all demo test vm-test check lint fuzz soak bench install uninstall clean
+.PHONY: all demo test vm-test check lint fuzz fuzz-recipes soak bench install uninstall clean

@@ -35,4 +35,14 @@ function core.editor(name, size) end
 ---@return boolean ok, any ...
 function core.interruptible(run, handler, ...) end
 
+--- `xpcall` for code that may not have the whole machine: beyond so many bytes more than there are
+--- now it fails with "not enough memory" (the handler is not called then), beyond so many
+--- instructions with "too many instructions". It cannot yield.
+---@param bounds {memory: integer, steps: integer}
+---@param run function
+---@param handler fun(problem: any): any
+---@param ... any   for `run`
+---@return boolean ok, any ...
+function core.bounded(bounds, run, handler, ...) end
+
 return core

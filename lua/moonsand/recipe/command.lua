@@ -37,7 +37,7 @@ local function parameter_end(found, text, at)
       at = M.substitution(found, text, stop)
     end
   end
-  return at
+  return #text + 1
 end
 
 -- The end of `((...))` whose first parenthesis is at `at`.
@@ -91,16 +91,16 @@ end
 --- The end of the word that begins at `at`.
 local function word_end(found, text, at)
   while true do
-    at = match(text, "^[^%s;&|<>()$`'\"\\]*()", at)
+    at = match(text, "^[^ \t\r\n;&|<>()$`'\"\\]*()", at) or #text + 1
     local c = byte(text, at)
     if c == 39 then
       at = (find(text, "'", at + 1, true) or #text) + 1
     elseif c == 34 then
       at = quoted_end(found, text, at)
     elseif c == 92 then
-      at = at + 2
+      at = math.min(at + 2, #text + 1)
     elseif c == 36 or c == 96 then
-      at = M.substitution(found, text, at)
+      at = math.min(M.substitution(found, text, at), #text + 1)
     else
       return at
     end

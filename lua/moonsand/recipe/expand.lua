@@ -8,15 +8,26 @@ local python = require "moonsand.recipe.python"
 
 local M = {}
 
-local find, sub, byte, concat = string.find, string.sub, string.byte, table.concat
+local find, match, sub, byte = string.find, string.match, string.sub, string.byte
+local concat = table.concat
+
+-- A text that grows beyond this, or goes on changing, is a mistake: values that hold each other
+-- twice grow as powers of two do.
+local longest, most_rounds = 16 << 20, 1000
 
 local reference = "%${([%w%-_+./~:]+)}"
+
+local function too_long(d, name)
+  M.refuse(d, name, ("%s is longer than %d MiB when it is expanded"):format(
+    name and ("'%s'"):format(name) or "a text", longest >> 20),
+    "variables that refer to each other more than once grow fast")
+end
 
 --- Replace the references of one round. Unknown names stay.
 local function references(d, text, name, found)
   local first, last, key = find(text, reference)
   if not first then return text end
-  local out, n, at = {}, 0, 1
+  local out, n, at, length = {}, 0, 1, #text
   repeat
     if key == name then d:self_reference(name) end
     if found then found.refs[key] = true end
@@ -26,6 +37,8 @@ local function references(d, text, name, found)
       out[n + 2] = value
       n = n + 2
       at = last + 1
+      length = length + #tostring(value)
+      if length > longest then too_long(d, name) end
     end
     first, last, key = find(text, reference, last + 1)
   until not first
@@ -34,39 +47,43 @@ local function references(d, text, name, found)
   return concat(out)
 end
 
---- Where an expression that starts at `from` ends: its closing brace, after at least one element;
--- an element is one level of `{...}` or any character but a newline.
-local function closing(text, from)
-  local dead = {}
-  local function after(at, some)
-    while true do
-      local place = find(text, "[{}\n]", at)
-      local c = place and byte(text, place)
-      if c == nil or c == 10 or dead[place] then return nil end
-      some = some or place > at
-      if c == 125 and some then return place end
-      if c == 123 then
-        local close = find(text, "[}\n]", place + 1)
-        while close and byte(text, close) == 125 do
-          local found = after(close + 1, true)
-          if found then return found end
-          close = find(text, "[}\n]", close + 1)
-        end
-        dead[place] = true
-      end
-      at, some = place + 1, true
-    end
+-- The last closing brace of the line that `from` is in; `line` remembers it for the next question.
+local function last_brace(text, from, line)
+  if not line.stop or from > line.stop then
+    line.stop = find(text, "\n", from, true) or #text + 1
+    line.last = from - 1 + #(match(sub(text, from, line.stop - 1), "^.*}") or "")
   end
-  return after(from, false)
+  return line.last
+end
+
+-- Where an expression that starts at `from` ends: its closing brace, after at least one element;
+-- an element is one level of `{...}` or any character but a newline. The shortest way counts, and a
+-- group comes before a character: so a group is one as long as another brace follows on the line.
+local function closing(text, from, line)
+  local last, at, some = last_brace(text, from, line), from, false
+  if last <= from then return nil end
+  while true do
+    local place = find(text, "[{}]", at)
+    some = some or place > at
+    if byte(text, place) == 125 then
+      if some then return place end
+      at = place + 1
+    else
+      local close = find(text, "}", place + 1, true)
+      if close == last then return close end
+      at = close + 1
+    end
+    some = true
+  end
 end
 
 --- Run the expressions of one round that are opened by `mark`.
 local function expressions(d, text, name, mark, run, found)
   local at = find(text, mark, 1, true)
   if not at then return text end
-  local out, n, from = {}, 0, 1
+  local out, n, from, line = {}, 0, 1, {}
   while at do
-    local stop = closing(text, at + 3)
+    local stop = closing(text, at + 3, line)
     if stop then
       local code = sub(text, at + 3, stop - 1)
       if not find(code, reference) then
@@ -91,8 +108,15 @@ end
 ---@return any
 function M.text(d, text, name, found)
   if type(text) ~= "string" then return text end
+  local rounds = 0
   while find(text, "${", 1, true) do
     local before = text
+    rounds = rounds + 1
+    if rounds > most_rounds then
+      M.refuse(d, name, ("%s never comes to an end"):format(
+        name and ("expanding '%s'"):format(name) or "an expansion"),
+        "what an expression gives is expanded again: it must not give itself")
+    end
     text = references(d, text, name, found)
     if find(text, "${@", 1, true) then
       text = expressions(d, text, name, "${@", python.expression, found)
@@ -101,6 +125,7 @@ function M.text(d, text, name, found)
       text = expressions(d, text, name, "${=", lua.expression, found)
     end
     if text == before then break end
+    if #text > longest then too_long(d, name) end
   end
   return text
 end

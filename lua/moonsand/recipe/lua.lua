@@ -1,7 +1,11 @@
 --- Lua inside metadata: `${=expression}` and `lua` functions; the outside is out of their reach.
+local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 
 local M = {}
+
+-- What reading a recipe may cost: beyond it, the code is at fault.
+local bounds = {memory = 128 << 20, steps = 10000000}
 
 -- Views hide the store: metadata sees the methods below, and nothing of how they are made.
 local behind = setmetatable({}, {__mode = "k"})
@@ -161,6 +165,20 @@ function M.environment(d, more)
   return env, view
 end
 
+-- What code may not go beyond, in words. Lua calls no handler for the first.
+local beyond = {
+  ["not enough memory"] = ("needs more than %d MiB of memory"):format(bounds.memory >> 20),
+  ["too many instructions"] = ("does not end: more than %d million instructions"):format(
+    bounds.steps // 1000000),
+}
+
+-- What went wrong, as `placed` has it.
+local function refusal(problem)
+  if type(problem) == "string" then problem = {message = problem} end
+  problem.message = beyond[problem.message] or problem.message
+  return problem
+end
+
 -- Message handler: the place inside the metadata, the message without Lua's own idea of it.
 local function placed(source)
   return function(problem)
@@ -214,10 +232,10 @@ function M.expression(d, code, name)
   local chunk, problem = compile(code)
   if not chunk then refuse(d, name, code, problem, "after ${= stands one Lua expression") end
   local env, view = M.environment(d)
-  local ok, value = xpcall(chunk, placed(expression_source), view, env)
+  local ok, value = core.bounded(bounds, chunk, placed(expression_source), view, env)
   if not ok then
     if fault.is(value) then error(value, 0) end
-    refuse(d, name, code, value.message)
+    refuse(d, name, code, refusal(value).message)
   end
   local text = text_of(value)
   if not text then
@@ -254,7 +272,12 @@ function M.run(d, body, file, line, more)
   local env, view = M.environment(d, more)
   local source, before = "@" .. file, d.running
   d.running = setmetatable({[source] = file}, {__index = before})
-  local ok, value = xpcall(chunk, placed(source), view, env)
+  local ok, value
+  if more then
+    ok, value = xpcall(chunk, placed(source), view, env)
+  else
+    ok, value = core.bounded(bounds, chunk, placed(source), view, env)
+  end
   d.running = before
   if ok then return value end
   if fault.is(value) then
@@ -262,6 +285,7 @@ function M.run(d, body, file, line, more)
     error(value, 0)
   end
   d:abandon()
+  value = refusal(value)
   fault.throw("recipe", value.message, {
     where = ("%s:%d"):format(file, value.line or line), reason = "lua",
   })

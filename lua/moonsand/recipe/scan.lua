@@ -200,9 +200,17 @@ local function following(text, word, other)
   return table.concat(all)
 end
 
+-- The first word that holds a piece.
+local function word_with(line, piece)
+  if not find(line, piece, 1, true) then return nil end
+  for word in line:gmatch("%S+") do
+    if find(word, piece, 1, true) then return word end
+  end
+end
+
 local function scan_addtask(line, text, file, number)
-  local bad = match(line, "%S*:append_%S*") or match(line, "%S*:prepend_%S*") or
-    match(line, "%S*:remove_%S*")
+  local bad = word_with(line, ":append_") or word_with(line, ":prepend_") or
+    word_with(line, ":remove_")
   if bad then
     refuse(("task name '%s' contains a keyword"):format(bad), file, number, "rename the task")
   end
@@ -224,7 +232,7 @@ local recipe_words = {
 
 --- The header of a function: name (nil: anonymous), language, fakeroot; false when it is none.
 local function header(line)
-  local head = match(line, "^(.-)%s*%(%s*%)%s*{$")
+  local head = byte(line, -1) == 123 and match(line, "^(.-)%s*%(%s*%)%s*{$")
   if not head then return false end
   local language, fakeroot = "shell", nil
   while true do
