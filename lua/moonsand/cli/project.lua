@@ -143,10 +143,10 @@ local proxies = {
 
 --- A builder over the recipes, the store and the downloads of this project. Close it.
 ---@param ui moonsand.Interface
----@param options {state?: string}   and what `moonsand.build`.new takes besides
+---@param options {state?: string, config?: table}   and what `moonsand.build`.new takes besides
 ---@return moonsand.build.Builder
 function M.builder(ui, options)
-  local config = M.configure(ui)
+  local config = options.config or M.configure(ui)
   local place = M.place(ui, options.state)
   local proxy = {}
   for _, name in ipairs(proxies) do proxy[name] = ui.env(name) end

@@ -29,6 +29,19 @@ function M.pin(store, name, digests)
   disk.unless("unpin", disk.ENOENT, core.unlink(path))
 end
 
+--- The digests that are pinned under a name, in the order of `pin`; nil when it is no pin.
+---@param store moonsand.Store
+---@param name string
+---@return string[]?
+function M.pinned(store, name)
+  local held, list = {}, {}
+  local text = seal.read(store.path, store.path .. "/roots/" .. disk.escape(name))
+  for digest in (text or ""):gmatch "%x+" do
+    if not held[digest] then list[#list + 1], held[digest] = digest, true end
+  end
+  return #list > 0 and list or nil
+end
+
 --- The names of all pins.
 ---@param store string   path of the store
 ---@return string[]

@@ -249,6 +249,13 @@ function Store:pin(name, digests)
   roots.pin(self, name, digests)
 end
 
+--- The digests that are pinned under a name; nil when it is no pin.
+---@param name string
+---@return string[]?
+function Store:pinned(name)
+  return roots.pinned(self, name)
+end
+
 --- The names of all pins.
 ---@return string[]
 function Store:pins()

@@ -74,6 +74,19 @@ function show(value, depth, seen)
   return tostring(value)
 end
 
+--- "16 KB"
+---@param bytes integer
+---@return string
+function M.size(bytes)
+  if bytes < 1000 then return ("%d B"):format(bytes) end
+  for _, unit in ipairs {"KB", "MB", "GB"} do
+    bytes = bytes / 1000
+    if bytes < 999.5 or unit == "GB" then
+      return (bytes < 9.95 and "%.1f %s" or "%.0f %s"):format(bytes, unit)
+    end
+  end
+end
+
 --- The value as text. A text with several lines is shown as it is, everything else as Lua.
 ---@param value any
 ---@return string
