@@ -2,7 +2,7 @@ local session = require "moonsand.repl.session"
 
 local function talk(...)
   local parts = {}
-  local self = session.new(function(text) parts[#parts + 1] = text end)
+  local self = session.new {write = function(text) parts[#parts + 1] = text end}
   for _, line in ipairs {...} do self:feed(line) end
   return table.concat(parts), self
 end
@@ -39,7 +39,7 @@ describe("a session", function()
 
   it("says so when the input ends inside of a chunk", function()
     local parts = {}
-    local self = session.new(function(text) parts[#parts + 1] = text end)
+    local self = session.new {write = function(text) parts[#parts + 1] = text end}
     self:feed "if true then"
     self:finish()
     assert.are.equal("the input ends in the middle of a statement\n", table.concat(parts))
@@ -64,7 +64,7 @@ describe("a session", function()
   end)
 
   it("lists its commands, and names the nearest one", function()
-    assert.is_truthy(talk(":help"):find(":quit   leave", 1, true))
+    assert.is_truthy(talk(":help"):find(":quit                 leave", 1, true))
     assert.are.equal("unknown command ':quot'\n  did you mean ':quit'?\n", (talk ":quot"))
   end)
 

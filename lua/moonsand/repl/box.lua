@@ -1,7 +1,6 @@
 --- A live sandbox: what its programs write is kept from run to run, can be looked at, forked and
 --- frozen, and is gone when the prompt is left.
 local changes = require "moonsand.layer.changes"
-local core = require "moonsand.core"
 local display = require "moonsand.repl.display"
 local fault = require "moonsand.fault"
 local options = require "moonsand.repl.options"
@@ -213,9 +212,7 @@ function Box:fork()
     own.overlays[i] = {}
     for key, value in pairs(entry) do own.overlays[i][key] = value end
   end
-  local upper = options.upper(scratch, self.target)
-  fault.unless("fs", core.mkdirs(upper))
-  options.kept(own, self.target).upper = upper
+  options.kept(own, self.target).upper = options.upper(scratch, self.target)
   return make(self.world, {
     options = own, scratch = scratch, copy = copy, layers = self.layers, target = self.target,
     base = ("%s + sandbox %d's upper"):format(self.base, self.number),
@@ -232,10 +229,11 @@ function Box:freeze(name)
     fault.throw("usage", "what a fork stands on is no layer, so it cannot be one's lower", {
       hint = "freeze the sandbox that it was made of, and make another one over that"})
   end
+  options.gather(self.scratch, self.target)
   local layer = self.world:freeze(name, self.scratch, self.layers)
-  local scratch = self.world:store():scratch()
-  self.scratch = scratch
-  options.put_over(self, layer, scratch)
+  self.world:closing(self.scratch) -- forks may stand on what is in it
+  self.scratch = self.world:store():scratch()
+  options.put_over(self, layer, self.scratch)
   self.sandbox = sandbox.new(self.options)
   return layer
 end

@@ -61,12 +61,23 @@ local function names_of(layers)
   return table.concat(names, " + ")
 end
 
---- Where in a scratch what is written at a place inside goes: a layer's paths are those inside.
+--- Where in a scratch that goes which is written at a place inside.
 ---@param scratch moonsand.Scratch
 ---@param target string
----@return string
+---@return string   a directory that is there
 function M.upper(scratch, target)
-  return target == "/" and scratch.upper or scratch.upper .. target
+  if target == "/" then return scratch.upper end
+  local path = scratch.path .. target
+  fault.unless("fs", core.mkdirs(path))
+  return path
+end
+
+--- Before a scratch is frozen: the paths of a layer are those inside.
+---@param scratch moonsand.Scratch
+---@param target string
+function M.gather(scratch, target)
+  if target == "/" then return end
+  fault.unless("fs", core.rename(scratch.path .. target, scratch.upper .. target))
 end
 
 --- The overlay whose changes are kept.
@@ -114,7 +125,6 @@ function M.complete(given, scratch, empty)
   if own.net ~= nil then own.network, own.net = own.net, nil end
   local target, lower, base = base_of(own, layers, empty)
   local upper = M.upper(scratch, target)
-  if target ~= "/" then fault.unless("fs", core.mkdirs(upper)) end
   own.overlays = table.move(own.overlays or {}, 1, #(own.overlays or {}), 2,
     {{target = target, lower = lower, upper = upper}})
   own.cwd = own.cwd or "/work"
@@ -131,7 +141,6 @@ end
 function M.put_over(box, layer, scratch)
   local target = box.target
   local upper, entry = M.upper(scratch, target), M.kept(box.options, target)
-  if target ~= "/" then fault.unless("fs", core.mkdirs(upper)) end
   local path = target == "/" and layer.lower[1] or layer.lower[1] .. target
   entry.lower, entry.upper = table.move(entry.lower, 1, #entry.lower, 2, {path}), upper
   box.layers = table.move(box.layers, 1, #box.layers, 2, {layer})

@@ -80,27 +80,23 @@ function Task:__tostring()
   return "task " .. self.name
 end
 
--- The same recipes, but that one has other values.
-local function changed(config, of, values)
-  local copy = setmetatable({}, getmetatable(of))
-  for key, value in pairs(of) do copy[key] = value end
-  copy.data = of.data:copy()
-  for name, value in order.sorted(values) do copy.data:set(name, value) end
-  return setmetatable({
-    find = function(_, name)
-      local found = config:find(name)
-      return found.file == of.file and found.name == of.name and copy or found
-    end,
-  }, {__index = config})
+-- The recipes anew, one of them with other values.
+local function changed(recipe, values)
+  local outside = recipe.world.outside
+  local config = outside.configure()
+  local data = outside.recipe(config, recipe.name).data
+  for name, value in order.sorted(values) do data:set(name, value) end
+  return config
 end
 
 --- The task's signature: the same text means the same result.
 ---@param values? table<string, string>   variables of the recipe that are others
 ---@return string   64 hex digits
 function Task:sig(values)
-  local recipe, config = rawget(self.recipe, "recipe"), rawget(self.recipe, "config")
-  local builder <close> = self.recipe.world.outside.builder {
-    config = values and changed(config, recipe, values) or config,
+  local recipe = self.recipe
+  local other <close> = values and changed(recipe, values) or nil
+  local builder <close> = recipe.world.outside.builder {
+    config = other or rawget(recipe, "config"),
   }
   return builder:node(self.name).intent
 end

@@ -73,7 +73,7 @@ function World:close()
       one:close()
     end
   end
-  for i = #self.things, 1, -1 do table.remove(self.things):close() end
+  for _ = #self.things, 1, -1 do table.remove(self.things):close() end
   if self.opened then self.opened:close() end
   self.opened = nil
   return count
