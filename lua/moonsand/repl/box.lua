@@ -17,7 +17,7 @@ local M = {}
 ---@field target string                  of the overlay whose changes are kept: "/" or "/work"
 local Box = {__name = "moonsand.repl.Box"}
 
-function Box:__index(key) return Box[key] end
+Box.__index = Box
 
 --- For completion: what a person may ask of it.
 function Box.__names()

@@ -223,9 +223,8 @@ function M.columns(list, width)
   for row = 1, rows do
     local parts = {}
     for i = row, #list, rows do
-      local name = list[i]
-      local last = i + rows > #list
-      parts[#parts + 1] = last and name or name .. (" "):rep(longest + 2 - (utf8.len(name) or #name))
+      local gap = longest + 2 - (utf8.len(list[i]) or #list[i])
+      parts[#parts + 1] = list[i] .. (i + rows > #list and "" or (" "):rep(gap))
     end
     lines[row] = table.concat(parts) .. "\n"
   end

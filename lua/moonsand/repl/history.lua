@@ -57,7 +57,8 @@ function History:lines()
   return kept
 end
 
---- Keep a line. One that begins with a blank is nobody's business, one that is as the last is known.
+--- Keep a line. One that begins with a blank is nobody's business, one that is as the last one is
+--- known.
 ---@param line string
 ---@return boolean kept
 function History:add(line)

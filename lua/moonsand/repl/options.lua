@@ -1,4 +1,4 @@
---- From what is typed at the prompt to the options of a sandbox whose changes are kept. The keys are
+--- From what is typed at the prompt to the options of a sandbox whose changes are kept. Keys are
 --- those of `sandbox.new`; besides, `layers` makes `/` of layers, `lower` may hold layers, `binds`
 --- may be a map from places inside to sources, and `net` is `network`, as the option is called.
 local core = require "moonsand.core"
