@@ -106,7 +106,7 @@ describe("the prompt at a terminal", function()
     enter ":shell box\r"
     shows "(sandbox 1) /work $ "
     t:type "echo 12345 >made; exit\r"
-    shows "\r\n> "
+    shows "\r\nexit\r\n> "
     enter ":diff box\r"
     shows "/work/made"
     leave()
