@@ -19,9 +19,13 @@ after_each(function()
   dir:close()
 end)
 
---- Type, once the prompt takes keys; what was shown before does not count any more.
+--- Type, once the prompt asks; what was shown before does not count any more.
 local function enter(keys)
-  assert(host.eventually(function() return t:is_raw() end), t.shown)
+  local function asks()
+    t:shows("\0", 0) -- reads what there is
+    return t.shown:find "> $" and t:is_raw()
+  end
+  assert(host.eventually(asks, 30), t.shown)
   t.shown = ""
   t:type(keys)
 end
@@ -54,7 +58,7 @@ describe("the prompt at a terminal", function()
     enter "string.re\t\t"
     shows "rep"
     shows "reverse"
-    enter "p('x', 3)\r"
+    t:type "p('x', 3)\r"
     shows '"xxx"'
   end)
 
@@ -79,7 +83,7 @@ describe("the prompt at a terminal", function()
   it("stops what runs in a sandbox at ctrl-C, and nothing of it is left", function()
     local time = ("1000.%d"):format(core.time_ns())
     enter "box = sandbox {}\r"
-    enter("box:run 'echo going; sleep " .. time .. "'\r")
+    enter("box:run 'echo go\"\"ing; sleep " .. time .. "'\r")
     shows "going"
     t:type "\3"
     shows "interrupted"
@@ -90,7 +94,7 @@ describe("the prompt at a terminal", function()
 
   it("stops a build at ctrl-C, and the next line can be stopped, too", function()
     dir:file("recipes/slow/slow_1.0.bb",
-      "inherit base\ndo_compile() {\n    echo going\n    sleep 1000\n}\n")
+      "inherit base\ndo_compile() {\n    echo go''ing\n    sleep 1000\n}\n")
     enter(":build -v slow:compile\r")
     shows "going"
     t:type "\3"
