@@ -61,6 +61,7 @@ static size_t output_size;
 static struct sock_filter instructions[4096];
 static struct sock_fprog filter = {.filter = instructions};
 static int null_fd, init_fd, self_fd, last_cap, status_pipe[2];
+static bool whole_bounding_set; /* under no_new_privs it grants nothing to who is not root inside */
 
 /* Also in a child that shares our memory: no exit handlers, no buffers. */
 static _Noreturn void die(const char *what)
@@ -94,14 +95,12 @@ static int finish(int fs, unsigned attributes)
 
   TRY(fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
   TRY(mount = fsmount(fs, FSMOUNT_CLOEXEC, attributes));
-  close(fs);
   return mount;
 }
 
 static void attach(int mount, int root, const char *target)
 {
   TRY(move_mount(mount, "", root, target, MOVE_MOUNT_F_EMPTY_PATH));
-  close(mount);
 }
 
 static int copy_tree(int at, const char *path, unsigned flags, uint64_t attributes)
@@ -155,7 +154,6 @@ static void make_dev(int root, const char *target)
   TRY(symlinkat("/proc/self/fd/1", dev, "stdout"));
   TRY(symlinkat("/proc/self/fd/2", dev, "stderr"));
   TRY(mkdirat(dev, "shm", 01777));
-  close(dev);
 }
 
 static void make_proc(int root, const char *target, bool read_only)
@@ -206,7 +204,6 @@ static char **make_covers(int root, char **path, bool hide)
     tree = hide ? hidden(&st, &first[S_ISDIR(st.st_mode)])
                 : copy_tree(place, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY);
     TRY(move_mount(tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
-    if (tree != first[0] && tree != first[1]) close(tree);
     close(place);
   }
   return path + 1;
@@ -230,10 +227,7 @@ static char **make_overlay(int root, const char *target, char **lower)
   TRY(fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0));
   TRY(fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0));
   fs = finish(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-  if (!modern) {
-    TRY(umount2(".", MNT_DETACH));
-    close(tmpfs);
-  }
+  if (!modern) TRY(umount2(".", MNT_DETACH));
   attach(fs, root, target);
   return lower + 1;
 }
@@ -297,7 +291,6 @@ static void loopback_up(void)
 
   TRY(fd);
   TRY(ioctl(fd, SIOCSIFFLAGS, &request));
-  close(fd);
 }
 
 static void enter(int root)
@@ -306,7 +299,6 @@ static void enter(int root)
 
   TRY(mount_setattr(root, "", AT_EMPTY_PATH, &attr, sizeof attr));
   TRY(fchdir(root));
-  close(root);
   TRY(syscall(SYS_pivot_root, ".", "."));
   TRY(umount2(".", MNT_DETACH));
   TRY(chdir("/work"));
@@ -319,7 +311,8 @@ static void drop_privileges(void)
 
   TRY(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
   TRY(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS_LOCKED));
-  for (int cap = 0; cap <= last_cap; cap++) TRY(prctl(PR_CAPBSET_DROP, cap, 0, 0, 0));
+  for (int cap = 0; cap <= last_cap && !whole_bounding_set; cap++)
+    TRY(prctl(PR_CAPBSET_DROP, cap, 0, 0, 0));
   TRY(syscall(SYS_capset, &header, none));
 }
 
@@ -528,6 +521,7 @@ int main(int argc, char **argv)
   TRY(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
   TRY(init_fd = open(argv[1], O_PATH | O_CLOEXEC));
   if (take(&at, "net")) namespaces |= CLONE_NEWNET;
+  if (take(&at, "whole_bounding_set")) whole_bounding_set = true;
   if (take(&at, "filter")) read_filter(*at++);
   operations = section(&at);
   program = section(&at);

@@ -77,6 +77,14 @@ local function append(list, words)
   table.move(words, 1, #words, #list + 1, list)
 end
 
+--- As in the library, whoever is not root inside keeps his bounding set.
+local function bounding_words(plan)
+  for _, step in ipairs(plan) do
+    if step.bounding == false then return {"whole_bounding_set"} end
+  end
+  return {}
+end
+
 --- The filter of the plan, for floor.c to install as it is.
 local function filter_words(plan, place)
   for _, step in ipairs(plan) do
@@ -89,6 +97,7 @@ end
 local function floor_words(plan, network, place)
   local words, has_etc = {}, false
   if network == "none" then words[1] = "net" end
+  append(words, bounding_words(plan))
   append(words, filter_words(plan, place))
   for _, step in ipairs(plan) do
     if not has_etc and step.target and step.target:find "^/etc/" then

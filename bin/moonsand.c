@@ -129,6 +129,7 @@ int main(int argc, char **argv)
   lua_gc(L, LUA_GCSTEP, -CREDIT); /* a small command ends before anything is collected */
   interruptible = L;
   signal(SIGINT, on_interrupt);
+  signal(SIGCHLD, SIG_DFL); /* who ignores it has no children to wait for */
   lua_pushcfunction(L, start);
   lua_pushlightuserdata(L, argv);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK)

@@ -11,10 +11,6 @@
 
 #include "step.h"
 
-#ifndef SYS_open_tree_attr
-#define SYS_open_tree_attr 467
-#endif
-
 enum { TRIES = 8, PATH_SIZE = 4096 };
 
 int check_handle(Check *c, const char *field)
@@ -110,28 +106,6 @@ static int open_again(int fd)
   return -1;
 }
 
-/*
-** A detached copy with its attributes. One recursive change: a submount of the source is as
-** read-only as the source (mount_setattr(2)). Linux 6.15 copies and changes at once; whatever it
-** says against that, the two calls say more exactly.
-*/
-static int copy_tree(Run *r, const Step *s, int at, const char *path, unsigned flags)
-{
-  struct mount_attr attr = {.attr_set = s->attributes, .propagation = MS_PRIVATE};
-  unsigned recursive = s->recursive ? AT_RECURSIVE : 0;
-  int tree;
-
-  flags |= OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive;
-  tree = (int)syscall(SYS_open_tree_attr, at, path, flags, &attr, sizeof attr);
-  if (tree >= 0) return tree;
-  if (errno != ENOENT && errno != ENOTDIR) tree = open_tree(at, path, flags);
-  if (tree < 0) return stop(r, "open_tree", s->source);
-  if (mount_setattr(tree, "", AT_EMPTY_PATH | recursive, &attr, sizeof attr) == 0) return tree;
-  stop(r, "mount_setattr", s->source);
-  close(tree);
-  return -1;
-}
-
 /* The caller's handle stays his. */
 static int take_tree(Run *r, const Step *s)
 {
@@ -147,14 +121,15 @@ static int take_tree(Run *r, const Step *s)
 
 static int clone_source(Run *r, const Step *s)
 {
+  unsigned recursive = s->recursive ? AT_RECURSIVE : 0;
   int found, tree;
 
   if (s->flag) return take_tree(r, s);
-  if (s->fd < 0) return copy_tree(r, s, AT_FDCWD, s->source, 0);
+  if (s->fd < 0) return copy_tree(r, AT_FDCWD, s->source, recursive, s->attributes, s->source);
   found = open_again(s->fd);
   if (found < 0) return stop(r, "what is open is not to be seen at its path any more:", s->source);
-  tree = copy_tree(r, s, found, "", AT_EMPTY_PATH);
-  close(found);
+  tree = copy_tree(r, found, "", AT_EMPTY_PATH | recursive, s->attributes, s->source);
+  let_go(r, found);
   return tree;
 }
 

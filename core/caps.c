@@ -24,6 +24,8 @@ void check_capabilities(Check *c, Step *s)
     if (cap_from_name(*names, &value) < 0) misuse(c, "unknown capability '%s'", *names);
     s->keep |= 1ULL << value;
   }
+  s->flag = check_flag(c, "bounding", true);
+  if (!s->flag && s->keep) misuse(c, "with 'keep' the bounding set is emptied of the rest");
 }
 
 static int drop_bounding(uint64_t keep)
@@ -52,9 +54,12 @@ static bool drops_for_good(uint64_t keep)
   return errno == EPERM && keep == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 }
 
-/* Uid 0 inside means nothing (SECBIT_NOROOT, locked); what is kept survives execve as ambient
-   (capabilities(7)). */
-static int keep_only(Run *r, uint64_t keep)
+/*
+** Uid 0 inside means nothing (SECBIT_NOROOT, locked); what is kept survives execve as ambient
+** (capabilities(7)). Emptying the bounding set takes a call for each capability; under
+** no_new_privs, where execve gives nothing, it bounds nothing.
+*/
+static int keep_only(Run *r, uint64_t keep, bool bounding)
 {
   /* who has some may keep them as another user, as setpriv(1) does; without any this is moot */
   unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | (keep ? 0 : SECBIT_KEEP_CAPS_LOCKED);
@@ -67,33 +72,45 @@ static int keep_only(Run *r, uint64_t keep)
   }
   locked = prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == 0;
   if (!locked && !drops_for_good(keep)) return stop(r, "prctl(SET_SECUREBITS)", NULL);
-  if (locked && drop_bounding(keep) < 0) return stop(r, "prctl(CAPBSET_DROP)", NULL);
-  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-    return stop(r, "prctl(CAP_AMBIENT)", NULL);
+  if (locked && bounding && drop_bounding(keep) < 0)
+    return stop(r, "prctl(CAPBSET_DROP)", NULL);
+  /* takes what goes out of the ambient set, too (capabilities(7)) */
   if (syscall(SYS_capset, &header, data) < 0) return stop(r, "capset", NULL);
   if (raise_ambient(keep) < 0) return stop(r, "prctl(CAP_AMBIENT_RAISE)", NULL);
   return 0;
+}
+
+/* Without no_new_privs the bounding set does bound. */
+static int check_sealed(Run *r)
+{
+  int sealed = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+
+  if (sealed < 0) return stop(r, "prctl", NULL);
+  if (sealed == 1) return 0;
+  errno = EPERM;
+  return stop(r, "the bounding set is wanted as it is, and no_new_privs is off", NULL);
 }
 
 /* What is kept is the program's; so the rest is given up at exec, where the ways of the program and
    of our pid 1 part. */
 int run_capabilities(Run *r, const Step *s)
 {
-  if (s->keep == 0 || r->direct) return keep_only(r, s->keep);
+  if (!s->flag && check_sealed(r) < 0) return -1;
+  if (s->keep == 0 || r->direct) return keep_only(r, s->keep, s->flag);
   r->capabilities = s;
   return 0;
 }
 
 int apply_capabilities(Run *r, const Step *s)
 {
-  return keep_only(r, s->keep);
+  return keep_only(r, s->keep, true);
 }
 
 /* Pid 1 has none, but where the program may change its user id: to signal it then, and to kill what
    it leaves behind, takes one (kill(2)). */
 int apply_capabilities_of_init(Run *r, const Step *s)
 {
-  return keep_only(r, s->keep & 1ULL << CAP_SETUID ? 1ULL << CAP_KILL : 0);
+  return keep_only(r, s->keep & 1ULL << CAP_SETUID ? 1ULL << CAP_KILL : 0, true);
 }
 
 /* capability_names() -> {"chown", "dac_override", ...}: those of the running kernel */
@@ -142,7 +159,7 @@ int run_chdir(Run *r, const Step *s)
 
   if (fd < 0) return stop(r, "chdir", s->target);
   result = fchdir(fd) < 0 ? stop(r, "chdir", s->target) : 0;
-  close(fd);
+  let_go(r, fd);
   return result;
 }
 

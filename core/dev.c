@@ -1,7 +1,6 @@
 /* A /dev of the sandbox's own: a few nodes of the caller's, and terminals if they are wanted. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,7 +27,7 @@ static int bind_node(Run *r, int dev, const char *path)
   if (tree < 0) return stop(r, "open_tree", path);
   if (move_mount(tree, "", dev, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
     result = stop(r, "move_mount", path);
-  close(tree);
+  let_go(r, tree);
   return result;
 }
 
@@ -67,7 +66,7 @@ static int add_terminals(Run *r, int dev)
       move_mount(mount, "", dev, "pts", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
       symlinkat("pts/ptmx", dev, "ptmx") < 0)
     result = stop(r, "move_mount", "/dev/pts");
-  close(mount);
+  let_go(r, mount);
   return result;
 }
 
@@ -75,19 +74,13 @@ static int add_terminals(Run *r, int dev)
    kernels. */
 int run_dev(Run *r, const Step *s)
 {
-  int keep, result,
-    mount = make_tmpfs(r, s->text, "0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, s->target);
+  uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  int result, dev = make_tmpfs(r, s->text, "0755", attributes, s->target);
 
-  if (mount < 0) return -1;
-  keep = fcntl(mount, F_DUPFD_CLOEXEC, 0);
-  if (keep < 0) {
-    stop(r, "dup", s->target);
-    close(mount);
-    return -1;
-  }
-  result = attach(r, mount, s->target, PLACE_DIRECTORY | PLACE_EXACT);
-  if (result == 0) result = fill_dev(r, keep);
-  if (result == 0 && s->flag) result = add_terminals(r, keep);
-  close(keep);
+  if (dev < 0) return -1;
+  result = attach_open(r, dev, s->target, PLACE_DIRECTORY | PLACE_EXACT);
+  if (result == 0) result = fill_dev(r, dev);
+  if (result == 0 && s->flag) result = add_terminals(r, dev);
+  if (dev != r->root) let_go(r, dev);
   return result;
 }

@@ -167,43 +167,6 @@ void check_exec(Check *c, Step *s)
   s->exec.terminal = check_flag(c, "terminal", false);
 }
 
-/* "SigIgn: 0000000000001000" of /proc/self/status (proc(5)); all, when that cannot be read. */
-uint64_t ignored_signals(void)
-{
-  char text[4096];
-  int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-  ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-  const char *digit = NULL;
-  uint64_t mask = 0;
-
-  if (fd >= 0) close(fd);
-  if (size > 0) {
-    text[size] = '\0';
-    digit = strstr(text, "\nSigIgn:\t");
-  }
-  if (!digit) return ~(uint64_t)0;
-  for (digit += sizeof "\nSigIgn:\t" - 1; *digit && *digit != '\n'; digit++)
-    mask = mask << 4 | (uint64_t)(*digit <= '9' ? *digit - '0' : *digit - 'a' + 10);
-  return mask;
-}
-
-/* What the caller ignores (nohup, a host program without SIGPIPE) is not the program's business;
-   what he handles was reset by CLONE_CLEAR_SIGHAND (clone(2)). sigaction(3) keeps 32 and 33 to
-   itself, so the kernel is asked; zero is SIG_DFL there. */
-static void reset_signals(uint64_t ignored)
-{
-  static const struct {
-    unsigned long handler, flags, restorer, mask;
-  } fresh;
-  sigset_t none;
-
-  for (int sig = 1; sig <= 64; sig++)
-    if (ignored & (uint64_t)1 << (sig - 1) && sig != SIGKILL && sig != SIGSTOP)
-      syscall(SYS_rt_sigaction, sig, &fresh, NULL, sizeof fresh.mask);
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* One directory of a path list and the name, as "dir/name"; returns the rest of the list. */
 static const char *join_path(char *out, size_t room, const char *list, const char *name)
 {
@@ -287,12 +250,15 @@ static int close_others(Run *r, const Step *fds)
 
 int exec_program(Run *r, const Step *s)
 {
+  sigset_t none;
+
   /* beside a sandbox's own pid 1, the program ends with the process that waits for it */
   if (r->joined && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return stop(r, "prctl", NULL);
   if (s->exec.session && setsid() < 0) return stop(r, "setsid", NULL);
   if (apply_late(r, r->fds, apply_fds) < 0 || close_others(r, r->fds) < 0) return -1;
   if (s->exec.terminal && ioctl(0, TIOCSCTTY, 0) < 0) return stop(r, "ioctl(TIOCSCTTY)", NULL);
-  reset_signals(r->ignored);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
   umask(r->umask);
   if (apply_late(r, r->rlimits, apply_rlimits) < 0) return -1;
   if (apply_late(r, r->capabilities, apply_capabilities) < 0) return -1;

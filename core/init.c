@@ -94,8 +94,8 @@ static void finish(const Charge *charge, int status)
   Usage usage = {0};
 
   if (charge->is_init) {
-    call(__NR_kill, -1, SIGKILL, 0, 0, 0);
-    ended.leftovers = reap_the_rest();
+    /* ESRCH: there is nobody else */
+    if (call(__NR_kill, -1, SIGKILL, 0, 0, 0) == 0) ended.leftovers = reap_the_rest();
   }
   if (call(__NR_getrusage, USAGE_CHILDREN, (long)&usage, 0, 0, 0) == 0) {
     ended.user_us = usage.user_s * 1000000 + usage.user_us;
@@ -169,11 +169,11 @@ static void serve(const Charge *charge)
                           {.fd = charge->caller, .events = POLLIN}};
 
   if (signals < 0) abandon(charge);
-  for (;;) {
-    reap(charge);
+  for (;;) { /* a child that has ended before we listen has left its signal: it was blocked */
     if (call(__NR_ppoll, (long)fds, 2, 0, 0, 8) < 0) continue;
     if (fds[1].revents) abandon(charge);
     if (fds[0].revents) forward(charge, (int)signals);
+    reap(charge);
   }
 }
 

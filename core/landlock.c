@@ -173,7 +173,7 @@ static int add_path(Run *r, const Step *s, int rules, const char *path, uint64_t
   if (result == 0 && !S_ISDIR(st.st_mode)) rule.allowed &= OF_A_FILE;
   if (result == 0 && rule.allowed && syscall(ADD_RULE, rules, RULE_PATH, &rule, 0) < 0)
     result = stop(r, "landlock_add_rule", path);
-  close(rule.parent);
+  let_go(r, rule.parent);
   return result;
 }
 

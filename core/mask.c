@@ -50,7 +50,7 @@ static int cover(Run *r, int tree, int place, const char *path, int *keep)
   if (keep && *keep < 0 && result == 0)
     *keep = tree;
   else
-    close(tree);
+    let_go(r, tree);
   return result;
 }
 
@@ -116,27 +116,19 @@ int run_mask(Run *r, const Step *s)
 
     if (place == -2) continue;
     result = place < 0 ? -1 : hide(r, place, *path, &covers);
-    if (place >= 0) close(place);
+    if (place >= 0) let_go(r, place);
   }
-  if (covers.directory >= 0) close(covers.directory);
-  if (covers.null >= 0) close(covers.null);
+  if (covers.directory >= 0) let_go(r, covers.directory);
+  if (covers.null >= 0) let_go(r, covers.null);
   return result;
 }
 
 /* A copy of the place over itself, read-only with everything below it. */
 static int freeze(Run *r, int place, const char *path)
 {
-  struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
-  int tree = open_tree(place, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
-                       AT_RECURSIVE);
+  int tree = copy_tree(r, place, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY, path);
 
-  if (tree < 0) return stop(r, "open_tree", path);
-  if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0) {
-    stop(r, "mount_setattr", path);
-    close(tree);
-    return -1;
-  }
-  return cover(r, tree, place, path, NULL);
+  return tree < 0 ? -1 : cover(r, tree, place, path, NULL);
 }
 
 int run_protect(Run *r, const Step *s)
@@ -148,7 +140,7 @@ int run_protect(Run *r, const Step *s)
 
     if (place == -2) continue;
     result = place < 0 ? -1 : freeze(r, place, *path);
-    if (place >= 0) close(place);
+    if (place >= 0) let_go(r, place);
   }
   return result;
 }

@@ -145,7 +145,7 @@ int run_loopback(Run *r, const Step *s)
   (void)s;
   if (fd < 0) return stop(r, "socket", NULL);
   if (ioctl(fd, SIOCSIFFLAGS, &request) < 0) result = stop(r, "ioctl(SIOCSIFFLAGS)", "lo");
-  close(fd);
+  let_go(r, fd);
   return result;
 }
 

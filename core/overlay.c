@@ -187,10 +187,10 @@ static int take_mounted(Run *r, const Step *s)
   }
   if (!s->overlay.upper) target_own(r, place);
   if (is_root) {
-    if (r->root >= 0) close(r->root);
+    if (r->root >= 0) let_go(r, r->root);
     r->root = place;
   } else {
-    close(place);
+    let_go(r, place);
   }
   return 0;
 }
@@ -210,7 +210,7 @@ static int legacy_mount(Run *r, const Step *s)
   target_forget(r);
   if (mount("overlay", place_name, "overlay", flags, options) < 0)
     return stop(r, "mount", s->target);
-  close(place);
+  let_go(r, place);
   if (take_mounted(r, s) < 0) return -1;
   return chdir("/") < 0 ? stop(r, "chdir", "/") : 0;
 }
@@ -272,7 +272,7 @@ static int mount_overlay(Run *r, const Step *s)
     mount = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)s->attributes);
     if (mount < 0) stop_with_log(r, fs, "fsmount", s->target);
   }
-  close(fs);
+  let_go(r, fs);
   return mount;
 }
 

@@ -187,6 +187,15 @@ static void watch_places(Check *c, Run *run)
   run->own = keep_memory(c, 2 * run->count * sizeof *run->own); /* an overlay and its tmpfs: two */
 }
 
+/* 64 descriptors fit into a process as it is made; half of them where only few may be open. */
+static int left_open(void)
+{
+  struct rlimit limit;
+
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return 0;
+  return limit.rlim_cur < 128 ? (int)limit.rlim_cur / 2 : 64;
+}
+
 /* check_plan(plan) -> true: raises what spawn would raise, and does nothing else */
 static int core_check_plan(lua_State *L)
 {
@@ -219,6 +228,7 @@ static int core_spawn(lua_State *L)
   run.steps = check_plan(&c, 1, &run.count);
   watch_places(&c, &run);
   run.stack = child_stack(L);
+  run.left_open = left_open();
   process = process_new(L);
   if ((run.init = init_fd(L)) < 0) return fail(L, "make the memfd of pid 1");
   if ((run.parent = self_fd(L)) < 0) return fail(L, "pidfd_open");

@@ -37,18 +37,15 @@ static int fresh(Run *r, const char *type, const Step *s)
 /* With everything that is mounted over parts of it. What is bound is a proc, whoever made /proc. */
 static int callers_proc(Run *r)
 {
-  struct mount_attr attr = {.attr_set = inert | MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
-  int tree = open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  int tree = copy_tree(r, AT_FDCWD, "/proc", AT_RECURSIVE, inert | MOUNT_ATTR_RDONLY, "/proc");
   struct statfs fs;
 
-  if (tree < 0) return stop(r, "open_tree", "/proc");
+  if (tree < 0) return -1;
   if (fstatfs(tree, &fs) < 0) {
     stop(r, "statfs", "/proc");
   } else if (fs.f_type != PROC_SUPER_MAGIC) {
     errno = ENODEV;
     stop(r, "this is no proc file system:", "/proc");
-  } else if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0) {
-    stop(r, "mount_setattr", "/proc");
   } else {
     return tree;
   }

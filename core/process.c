@@ -219,16 +219,19 @@ static int process_wait(lua_State *L)
   siginfo_t info = {0};
   struct rusage usage = {0};
   Ended ended = {0};
-  bool told;
+  bool told, lost;
 
   if (p->ended) return luaL_argerror(L, 1, "the process was waited for already");
-  if (reap(p, &info, WNOHANG, &usage) < 0) return fail(L, "waitid");
-  if (info.si_pid == 0 && info.si_code == 0) {
+  /* a caller that ignores SIGCHLD has no children that have ended; our pid 1 told it still */
+  lost = reap(p, &info, WNOHANG, &usage) < 0;
+  if (lost && (errno != ECHILD || p->status < 0)) return fail(L, "waitid");
+  if (!lost && info.si_pid == 0 && info.si_code == 0) {
     lua_pushboolean(L, 0);
     return 1;
   }
   p->ended = true;
   told = p->status >= 0 && read(p->status, &ended, sizeof ended) == sizeof ended;
+  if (!told && lost) return fail_as(L, ECHILD, "waitid");
   if (!told) {
     ended.status = status_of(&info);
     count_usage(&ended, &usage);

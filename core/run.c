@@ -46,7 +46,7 @@ static void child_main(void *data)
     _exit(125);
   }
   r->umask = umask(0);
-  r->ignored = ignored_signals();
+  reset_signals();
   if (!r->steps[r->count - 1].exec.init && die_with_caller(r) < 0) _exit(125);
   for (size_t i = 0; i < r->count; i++) {
     r->report->step = (int)i;

@@ -37,6 +37,8 @@ bool tell_interpreter(Run *r, const char *path);
 /* exec.c: the last step; returns only on failure */
 int exec_program(Run *r, const Step *s);
 int hide_memory(Run *r);
-uint64_t ignored_signals(void);
+
+/* signals.c */
+void reset_signals(void);
 
 #endif

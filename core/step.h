@@ -126,13 +126,13 @@ struct Run {
   bool clocks; /* there is a step time */
   bool own_world; /* the plan makes or joins namespaces */
   bool joined; /* in the namespaces of a sandbox that is there already */
+  int left_open; /* a descriptor below it need not be closed: the child will execute soon; see let_go */
   bool direct; /* one step in the current process: no child, no new world */
   int root; /* the new root; -1: none yet, targets are paths of the caller's world */
   const char *near; /* the parent of the last target, `near_size` bytes, open as `near_fd`; -1: none */
   size_t near_size;
   int near_fd;
   mode_t umask; /* the program's; until it starts modes are exactly what the plan says */
-  uint64_t ignored; /* signals that the caller ignores; bit 0 is signal 1 */
   dev_t *own; /* file systems that vanish with the sandbox; NULL: nobody asks */
   size_t owned;
   int init; /* memfd of our pid 1 */
@@ -204,10 +204,14 @@ void target_forget(Run *r); /* something was mounted on what was there */
 int target_directory(Run *r, const char *target, unsigned mode);
 int target_place(Run *r, const char *target, unsigned kind, const char **name);
 void target_close(Run *r, int fd);
+void let_go(const Run *r, int fd);
 void target_own(Run *r, int mount);
 
 /* mount.c */
 uint64_t check_attributes(Check *c, bool read_only);
+int copy_tree(Run *r, int at, const char *path, unsigned flags, uint64_t attributes,
+              const char *name);
+int attach_open(Run *r, int mount, const char *target, unsigned kind);
 int attach(Run *r, int mount, const char *target, unsigned kind);
 
 /* tmpfs.c */

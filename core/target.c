@@ -89,18 +89,15 @@ static int make_path(Run *r, const char *path, unsigned mode)
   while (parent >= 0 && at < len) {
     size_t part = strcspn(prefix + at + 1, "/");
     char *name = prefix + at + 1, after = name[part];
-    int next;
+    int next, err = 0;
 
     name[part] = '\0';
+    if (mkdirat(parent, name, after ? 0755 : mode) == 0)
+      note_made(r, parent, at + 1 + part);
+    else
+      err = errno;
     next = target_open(r, prefix, O_PATH | O_DIRECTORY);
-    if (next < 0 && errno == ENOENT) {
-      if (mkdirat(parent, name, after ? 0755 : mode) == 0) {
-        note_made(r, parent, at + 1 + part);
-        next = target_open(r, prefix, O_PATH | O_DIRECTORY);
-      } else if (errno == EEXIST) { /* a symbolic link that leads nowhere */
-        errno = ENOENT;
-      }
-    }
+    if (next < 0 && err != 0 && err != EEXIST) errno = err; /* it is not there and cannot be made */
     target_close(r, parent);
     parent = next;
     name[part] = after;
@@ -117,9 +114,16 @@ int target_directory(Run *r, const char *target, unsigned mode)
   return make_path(r, target, mode);
 }
 
+/* A descriptor that is not needed any more. What the child has open is closed when it executes: to
+   do so before takes a call for each. Only where there are many it is closed at once. */
+void let_go(const Run *r, int fd)
+{
+  if (fd >= r->left_open) close(fd);
+}
+
 void target_forget(Run *r)
 {
-  if (r->near_fd >= 0) close(r->near_fd);
+  if (r->near_fd >= 0) let_go(r, r->near_fd);
   r->near_fd = -1;
 }
 
@@ -148,7 +152,7 @@ int target_parent(Run *r, const char *target, const char **name)
 
 void target_close(Run *r, int fd)
 {
-  if (fd != r->root && fd != r->near_fd) close(fd);
+  if (fd != r->root && fd != r->near_fd) let_go(r, fd);
 }
 
 /*

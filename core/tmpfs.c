@@ -19,7 +19,7 @@ int finish_context(Run *r, int fs, uint64_t attributes, const char *target)
   }
   mount = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)attributes);
   if (mount < 0) stop_with_log(r, fs, "fsmount", target);
-  close(fs);
+  let_go(r, fs);
   return mount;
 }
 

@@ -41,7 +41,7 @@ const Verb verbs[] = {
   {"time", FIELDS("monotonic", "boottime"), check_time, run_time, true},
   {"chdir", FIELDS("target"), check_chdir, run_chdir, true},
   {"umask", FIELDS("mode"), check_umask, run_umask, true},
-  {"capabilities", FIELDS("keep"), check_capabilities, run_capabilities, true},
+  {"capabilities", FIELDS("keep", "bounding"), check_capabilities, run_capabilities, true},
   {"no_new_privileges", NO_FIELDS, check_no_new_privileges, run_no_new_privileges, true},
   {"rlimit",
    FIELDS("as", "core", "cpu", "data", "fsize", "memlock", "msgqueue", "nice", "nofile", "nproc",

@@ -205,9 +205,9 @@ describe("a step of one's own", function()
       {before = "exec", {"landlock", read = {"/usr", "/lib", "/bin"}, optional = true}}}}):run()
     if r.outcome == "setup_failed" then return pending(r.message) end
     assert.matches("Permission denied", r.stderr)
-    local text = sandbox.new({script = "grep -E 'Cap(Eff|Bnd)|NoNew|Seccomp:' /proc/self/status",
+    local text = sandbox.new({script = "grep -E 'Cap(Eff|Prm)|NoNew|Seccomp:' /proc/self/status",
       steps = {{before = "exec", {"seccomp", default = "allow", rules = {}}}}}):run().stdout
-    assert.matches("CapEff:%s0+\nCapBnd:%s0+\nNoNewPrivs:%s1\nSeccomp:%s2\n", text)
+    assert.matches("CapPrm:%s0+\nCapEff:%s0+\nNoNewPrivs:%s1\nSeccomp:%s2\n", text)
   end)
 
   it("of the world has no place where there are no namespaces", function()

@@ -40,8 +40,42 @@ describe("a program", function()
   it("has no capability, whoever it is", function()
     local range = host.is_root() and "range" or "root"
     for _, who in ipairs {{}, {uid = 7}, {ids = "root"}, {ids = range}} do
-      assert.are.same(all_of(0), sets(who))
+      local found = sets(who)
+      found.CapBnd = nil
+      assert.are.same({CapInh = 0, CapPrm = 0, CapEff = 0, CapAmb = 0}, found)
     end
+  end)
+
+  it("has an empty bounding set where somebody inside is root, or capabilities are kept", function()
+    for _, who in ipairs {{uid = 0}, {ids = "root"}, {ids = {uid = {{0, core.uid(), 1}}}},
+      {isolation = host.is_root() and "filters" or nil, uid = not host.is_root() and 0 or nil}} do
+      assert.are.equal(0, sets(who).CapBnd)
+    end
+    assert.are.equal(CHOWN, sets({uid = 7, cap_add = {"chown"}}).CapBnd)
+  end)
+
+  it("that is not root has a bounding set, and gains nothing by files with capabilities", function()
+    if not host.is_root() then return pending "only root gives files capabilities" end
+    local dir <close> = host.scratch()
+    local cat = dir.path .. "/cat"
+    assert(os.execute(("cp /bin/cat %s && setcap cap_chown=ep %s"):format(cat, cat)))
+    assert.matches("CapEff:%s+0*1\n", host.lua(([[
+      io.write(io.popen("setpriv --reuid=7 --clear-groups %s /proc/self/status"):read "a")]])
+      :format(cat))) -- they work
+    local found = sets({uid = 7, binds = {{source = dir.path, target = "/x"}}},
+      "/x/cat /proc/self/status")
+    assert.are.equal((1 << #core.capability_names()) - 1, found.CapBnd)
+    assert.are.same({0, 0}, {found.CapPrm, found.CapEff})
+  end)
+
+  it("whose bounding set is to stay needs no_new_privs", function()
+    local ok, message = core.spawn {{"namespaces", "user"},
+      {"ids", uid = {{7, core.uid(), 1}}, gid = {{7, core.gid(), 1}}},
+      {"capabilities", keep = {}, bounding = false}, {"exec", argv = {"true"}, init = false}}
+    assert.is_nil(ok)
+    assert.matches("capabilities: the bounding set is wanted as it is, and no_new_privs is off",
+      message)
+    assert.has_error(function() core.check {"capabilities", keep = {"chown"}, bounding = false} end)
   end)
 
   it("has those that were added, in each of its five sets, and nothing more", function()
@@ -55,8 +89,8 @@ describe("a program", function()
     local names = core.capability_names()
     local all = (1 << #names) - 1
     assert.are.same(all_of(all & ~SYS_ADMIN), sets {cap_drop = {"sys_admin"}, cap_add = {"all"}})
-    assert.are.same(all_of(0), sets {cap_add = {"chown"}, cap_drop = {"all"}})
-    assert.are.same(all_of(0), sets {cap_drop = {"chown"}})
+    assert.are.same(all_of(0), sets {cap_add = {"chown"}, cap_drop = {"all"}, ids = "root"})
+    assert.are.same(all_of(0), sets {cap_drop = {"chown"}, ids = "root"})
   end)
 
   it("gives them to what it starts", function()

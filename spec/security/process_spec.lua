@@ -57,6 +57,24 @@ describe("nothing of the caller", function()
     assert(process)
   end)
 
+  it("is ignored in a way that its end goes unheard: not SIGCHLD, which some callers ignore",
+    function()
+      local text = [[local sandbox = require("moonsand.sandbox")
+        io.write(sandbox.new({script = "exit 3"}):run().exit_code)
+        local prepared <close> = assert(sandbox.new({}):prepare())
+        io.write(prepared:run("exit 4").exit_code)]]
+      local reader <close>, writer = core.pipe()
+      local process <close> = host.start({"perl", "-e", "$SIG{CHLD} = 'IGNORE'; exec @ARGV",
+        "lua5.4", "-e", text}, {[0] = 0, [1] = writer, [2] = 2})
+      writer:close()
+      assert.are.equal("34", host.drain(reader))
+      assert(process)
+      local command <close> = host.start {"perl", "-e", "$SIG{CHLD} = 'IGNORE'; exec @ARGV",
+        "bin/moonsand", "run", "--", "sh", "-c", "exit 5"}
+      core.poll {{fd = command}}
+      assert.are.equal(5, command:wait().exit_code)
+    end)
+
   it("is ignored inside, a real-time signal neither", function()
     local reader <close>, writer = core.pipe()
     local process <close> = host.start({"perl", "-e",

@@ -73,7 +73,7 @@ local fields = {
   mkdir = "target mode", symlink = "target text", file = "target text mode",
   overlay = "target lower upper work tmpfs_upper size options read_only",
   remount = "target read_only", hostname = "name", chdir = "target", umask = "mode",
-  capabilities = "keep", seccomp = "program name default unknown rules", fds = "map",
+  capabilities = "keep bounding", seccomp = "program name default unknown rules", fds = "map",
   exec = "argv env path session init terminal", loopback = "", pivot = "", no_new_privileges = "",
 }
 

@@ -136,9 +136,12 @@ local function finished(steps, options, part)
   return plan.new(steps)
 end
 
---- What a process gives up for good.
-local function add_bounds(steps, keep)
-  add(steps, {"no_new_privileges"}, {"capabilities", keep = keep})
+--- What a process gives up for good. The bounding set is emptied where capabilities are kept, or
+--- somebody inside is root: nobody else has a use for it (docs/ids.md).
+local function add_bounds(steps, options, keep)
+  local step = {"capabilities", keep = keep}
+  if #keep == 0 and not ids.has_root(options) then step.bounding = false end
+  add(steps, {"no_new_privileges"}, step)
 end
 
 --- One program: where it starts, what it may do, what it has open.
@@ -146,7 +149,7 @@ local function add_program(steps, options, fds, term)
   local env = environment(options, term)
   add(steps, {"chdir", target = working_directory(options)})
   if options.umask then add(steps, {"umask", mode = options.umask}) end
-  add_bounds(steps, capabilities.keep(options))
+  add_bounds(steps, options, capabilities.keep(options))
   add(steps, options.bounds)
   add(steps, (limits.resources(options.limits)))
   add(steps, options.filter)
@@ -177,7 +180,7 @@ end
 function M.hold(options)
   local steps = {}
   add_world(steps, options)
-  add_bounds(steps, {})
+  add_bounds(steps, options, {})
   add(steps, {"hold"})
   return finished(steps, options, "world")
 end

@@ -153,6 +153,16 @@ function M.step(options, host)
   return {"ids", uid = uid, gid = gid, user = user, group = group}, user, group
 end
 
+--- Is there a root inside, whoever the program is? Without namespaces there is the host's.
+---@param options table   checked
+---@return boolean
+function M.has_root(options)
+  local who, own = options.ids, subordinate.host().uid
+  if options.isolation == "filters" or who == "root" or who == "range" then return true end
+  if type(who) == "table" then return idmap.has(who.uid or {{own, own, 1}}, 0) end
+  return (options.uid or own) == 0
+end
+
 --- What to do when the helper did not write a map.
 ---@param details table   of core.spawn
 ---@param host? moonsand.sandbox.IdHost

@@ -140,6 +140,7 @@ function describe.hostname(s) return s.name end
 function describe.umask(s) return ("%04o"):format(s.mode) end
 
 function describe.capabilities(s)
+  if s.bounding == false then return "none  (the bounding set as it is)" end
   return s.keep and #s.keep > 0 and "keep " .. table.concat(s.keep, " ") or "none"
 end
 

@@ -161,7 +161,7 @@ end
 
 --- What to wait for, and what to do about each.
 function Running:entries(watches)
-  local list, serve = {{fd = self.process}}, {function() end}
+  local list, serve = {{fd = self.process}}, {function() end} -- the first: see step
   local function add(entry, fn)
     list[#list + 1], serve[#serve + 1] = entry, fn
   end
@@ -183,7 +183,12 @@ function Running:step(watches)
   local list, serve = self:entries(watches)
   local ready = loop.wait(list, self:time_left())
   self:check_time()
-  for _, i in ipairs(ready or {}) do serve[i]() end
+  local over = false
+  for _, i in ipairs(ready or {}) do
+    over = over or i == 1
+    serve[i]()
+  end
+  if not over then return nil end
   local ended, err = self.process:wait()
   if ended == nil then error(err, 0) end
   return ended or nil
