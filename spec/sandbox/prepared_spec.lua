@@ -40,8 +40,8 @@ describe("a prepared sandbox", function()
 
   it("has programs without any privilege, as a sandbox for one has", function()
     local box <close> = prepared()
-    local text = box:run("grep -E 'Cap[^B]|NoNewPrivs|SigIgn|SigBlk' /proc/self/status; ls /proc/$$/fd")
-      .stdout
+    local text = box:run("grep -E 'Cap[^B]|NoNewPrivs|SigIgn|SigBlk' /proc/self/status;"
+      .. " ls /proc/$$/fd").stdout
     for name, value in text:gmatch("(Cap%w+):%s+(%x+)") do
       assert.are.equal("0000000000000000", value, name)
     end
