@@ -17,7 +17,7 @@ end
 
 describe("the manual page", function()
   for page, verb in pairs {["moonsand-run.1"] = "run", ["moonsand-build.1"] = "build",
-    ["moonsand-cache.1"] = "cache"} do
+    ["moonsand-cache.1"] = "cache", ["moonsand-graph.1"] = "graph"} do
     it(page .. " has every option", function()
       local text = host.read("docs/" .. page)
       local options = options_of(verb)

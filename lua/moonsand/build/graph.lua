@@ -162,7 +162,7 @@ end
 ---@return string
 function Graph:where(node, edge)
   local recipe, needs, other = node.recipe, self.needs, edge.node.recipe
-  if edge.kind == "after" then return place.of(recipe, node.task, nil, "task") end
+  if edge.kind == "after" then return place.of_order(recipe, node.task, edge.node.task) end
   if edge.kind == "depends" or edge.kind == "rdepends" then
     local answer = edge.kind == "depends" and needs.build or needs.runtime
     for _, pair in ipairs(flags.of(recipe, node.definition)[edge.kind]) do

@@ -19,6 +19,28 @@ function M.of(recipe, variable, text, flag)
   return found or recipe.file
 end
 
+local function lists(text, task)
+  for word in (text or ""):gmatch("%S+") do
+    if word == task or "do_" .. word == task then return true end
+  end
+  return false
+end
+
+--- Where `addtask` says that one task of a recipe comes after another.
+---@param recipe moonsand.recipe.Recipe
+---@param task string
+---@param first string   the task that comes before it
+---@return string
+function M.of_order(recipe, task, first)
+  for _, entry in ipairs(recipe.data:where(task) or {}) do
+    if lists(entry.after, first) then return ("%s:%d"):format(entry.file, entry.line) end
+  end
+  for _, entry in ipairs(recipe.data:where(first) or {}) do
+    if lists(entry.before, task) then return ("%s:%d"):format(entry.file, entry.line) end
+  end
+  return M.of(recipe, task, nil, "task")
+end
+
 --- Where a recipe asks for a package: in RDEPENDS or RRECOMMENDS, or those of one of its packages.
 ---@param recipe moonsand.recipe.Recipe
 ---@param name string

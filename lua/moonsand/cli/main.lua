@@ -23,6 +23,7 @@ M.verbs = {
   {"vars", "the variables of a recipe, and where their values come from"},
   {"recipes", "the recipes that there are"},
   {"tasks", "the tasks of a recipe, and what they wait for"},
+  {"graph", "the tasks that a target needs, and why it needs one"},
   {"parse", "read all recipes, and say everything that is wrong with them"},
   {"cache", "what the store holds; check it, collect what nobody needs"},
   {"doctor", "what this host can do, and what to do about what it cannot"},

@@ -192,10 +192,11 @@ function Configuration:load_with(file, appends)
 end
 
 --- The catalogue of all recipes. The first error in one is thrown.
+---@param all? moonsand.recipe.Survey   when they were read already
 ---@return moonsand.recipe.Catalogue
-function Configuration:catalogue()
+function Configuration:catalogue(all)
   if not self.known then
-    local all = survey.read(self)
+    all = all or survey.read(self)
     if all.failures[1] then error(all.failures[1].problem, 0) end
     self.known = catalogue.new(self.data, all.recipes, self.warnings)
   end

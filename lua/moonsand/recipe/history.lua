@@ -10,6 +10,8 @@ local Data = {}
 ---@field line integer?
 ---@field flag string?
 ---@field name string?      the name as written: `A:append:foo` is in the history of `A`
+---@field after string?     of addtask
+---@field before string?    of addtask
 
 --- Keep an entry.
 ---@param name string

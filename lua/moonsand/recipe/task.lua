@@ -32,7 +32,8 @@ function M.add(d, statement)
   for word in statement.name:gmatch("%S+") do
     local name = full(word)
     d:set_flag(name, "task", 1, {operator = "addtask", name = name, flag = "task",
-      file = statement.file, line = statement.line})
+      file = statement.file, line = statement.line, after = statement.after,
+      before = statement.before})
     local tasks = d.state.tasks or {}
     if not contains(tasks, name) then
       tasks = {table.unpack(tasks)}
