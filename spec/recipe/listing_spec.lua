@@ -72,6 +72,12 @@ describe("the files of metadata layers", function()
     return problem
   end
 
+  it("are all below a directory that BBFILES names", function()
+    local config = configure 'BBFILES = "/m/b /m/a"\n'
+    assert.are.same({"/m/b/b.bb", "/m/b/in/c.bb", "/m/a/a_1.bb", "/m/a/a_2.bb"}, config:recipes())
+    assert.are.same({"/m/b/a_1.bbappend", "/m/a/a_%.bbappend"}, config.appends)
+  end)
+
   it("come in the order of the layers' priorities, appends too", function()
     local config = configure(collections 'BBFILE_PRIORITY_a = "6"\nBBFILE_PRIORITY_b = "5"\n')
     assert.are.same({"/m/b/b.bb", "/m/b/in/c.bb", "/m/a/a_1.bb", "/m/a/a_2.bb"}, config:recipes())

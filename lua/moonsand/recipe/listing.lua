@@ -41,7 +41,8 @@ end
 local function named(disk, word)
   if disk.kind(word) ~= "directory" then return find.glob(disk, word) end
   local list = find.walk(disk, word, ".bb")
-  return table.move(find.walk(disk, word, ".bbappend"), 1, math.maxinteger, #list + 1, list)
+  for _, path in ipairs(find.walk(disk, word, ".bbappend")) do list[#list + 1] = path end
+  return list
 end
 
 --- Recipe files and appends, each once, in order.
