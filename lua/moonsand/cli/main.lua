@@ -25,6 +25,7 @@ M.verbs = {
   {"tasks", "the tasks of a recipe, and what they wait for"},
   {"graph", "the tasks that a target needs, and why it needs one"},
   {"parse", "read all recipes, and say everything that is wrong with them"},
+  {"lint", "slips in metadata that are taken without a word"},
   {"cache", "what the store holds; check it, collect what nobody needs"},
   {"doctor", "what this host can do, and what to do about what it cannot"},
   {"repl", "a Lua prompt with the toolkit at hand"},
