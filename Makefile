@@ -22,6 +22,8 @@ modules = $(wildcard lua/moonsand/*.lua lua/moonsand/*/*.lua lua/moonsand/*/*/*.
 recipes = $(shell find recipes -type f)
 python = $(shell find python -name '*.py')
 pages = $(wildcard docs/*.[1-8])
+# For editors: what the functions in C take and return. Lua modules have it in their sources.
+stubs = $(wildcard core/*.d.lua)
 
 all: $(O)/moonsand/core.so $(O)/moonsand/moonsand
 
@@ -108,7 +110,20 @@ $(O)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) -o $@ $<
 
-install: all
+# Completions of shells are made of the options that there are.
+completions = $(O)/completion/moonsand.bash $(O)/completion/moonsand.fish $(O)/completion/moonsand.zsh
+$(O)/completion/moonsand.%: $(O)/moonsand/core.so $(modules)
+	@mkdir -p $(@D)
+	LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' $(LUA) -e \
+	  'io.write(require("moonsand.cli.completion").text("$*"))' >$@.new
+	mv $@.new $@
+
+# Where each of them is looked for.
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+
+install: all $(completions)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)/moonsand'
 	install -m 755 $(O)/moonsand/moonsand '$(DESTDIR)$(PREFIX)/bin/moonsand'
 	install -m 755 $(O)/moonsand/core.so '$(DESTDIR)$(LIBDIR)/moonsand/core.so'
@@ -118,13 +133,29 @@ install: all
 	  install -D -m 644 "$$file" "$(DESTDIR)$(SHAREDIR)/$$file" || exit; done
 	for page in $(pages); do \
 	  install -D -m 644 "$$page" "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit; done
+	install -D -m 644 $(O)/completion/moonsand.bash '$(DESTDIR)$(BASHDIR)/moonsand'
+	install -D -m 644 $(O)/completion/moonsand.fish '$(DESTDIR)$(FISHDIR)/moonsand.fish'
+	install -D -m 644 $(O)/completion/moonsand.zsh '$(DESTDIR)$(ZSHDIR)/_moonsand'
+	for file in $(stubs); do \
+	  install -D -m 644 "$$file" "$(DESTDIR)$(SHAREDIR)/library/$${file##*/}" || exit; done
 
 uninstall:
 	rm -f '$(DESTDIR)$(PREFIX)/bin/moonsand'
 	rm -rf '$(DESTDIR)$(LUADIR)/moonsand' '$(DESTDIR)$(LIBDIR)/moonsand' '$(DESTDIR)$(SHAREDIR)'
+	rm -f '$(DESTDIR)$(BASHDIR)/moonsand' '$(DESTDIR)$(FISHDIR)/moonsand.fish' '$(DESTDIR)$(ZSHDIR)/_moonsand'
 	for page in $(pages); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
+
+# A package for this Debian, in build/deb; what is in git, with the time of the last commit.
+deb:
+	@sh .ci/need 'make deb' build run
+	@LUA='$(LUA)' MAKE='$(MAKE)' sh packaging/deb
+
+# Does it install and run on a clean root? (The root is made with debootstrap; that takes minutes.)
+deb-test: deb
+	@sh .ci/need 'make deb-test' build run deb
+	@sh packaging/deb-test
 
 clean:
 	rm -rf build
 
-.PHONY: all demo test vm-test check lint fuzz fuzz-recipes soak bench install uninstall clean
+.PHONY: all demo test vm-test check lint fuzz fuzz-recipes soak bench install uninstall deb deb-test clean

@@ -19,7 +19,7 @@ function M.overview()
     "",
   }
   for _, verb in ipairs(require "moonsand.cli.main".verbs) do
-    lines[#lines + 1] = ("  %-8s  %s"):format(verb[1], verb[2])
+    lines[#lines + 1] = ("  %-10s  %s"):format(verb[1], verb[2])
   end
   return table.concat(lines, "\n") .. "\n"
 end

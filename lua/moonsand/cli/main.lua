@@ -28,6 +28,7 @@ M.verbs = {
   {"lint", "slips in metadata that are taken without a word"},
   {"cache", "what the store holds; check it, collect what nobody needs"},
   {"doctor", "what this host can do, and what to do about what it cannot"},
+  {"completion", "completions for bash, fish and zsh"},
   {"repl", "a Lua prompt with the toolkit at hand"},
   {"help", "the options of a verb"},
   {"version", "the version"},
