@@ -83,6 +83,11 @@ lint:
 	@sh .ci/need 'make lint' build lint
 	@LUA='$(LUA)' MAKE='$(MAKE)' sh .ci/lint
 
+# docs/api.md, of the annotations in the sources.
+api:
+	@$(LUA) docs/api.lua >docs/api.md.new
+	@mv docs/api.md.new docs/api.md
+
 bench:
 	@sh .ci/need 'make bench' build run bench
 	@$(MAKE) --no-print-directory -s all $(O)/bench/floor
@@ -158,4 +163,4 @@ deb-test: deb
 clean:
 	rm -rf build
 
-.PHONY: all demo test vm-test check lint fuzz fuzz-recipes soak bench install uninstall deb deb-test clean
+.PHONY: all demo test vm-test check lint fuzz fuzz-recipes soak bench api install uninstall deb deb-test clean

@@ -113,6 +113,14 @@ function core.deliver(...) end
 ---@return true?, string? message, integer? errno
 function core.raise(name) end
 
+--- Wait until one of them is ready; none are after the time, or after a signal.
+---@param list {fd: any, events: "r"|"w"|"rw"|nil}[]
+---@param seconds? number   without end, else
+---@return integer[]? ready   indexes into the list
+---@return string? message
+---@return integer? errno
+function core.poll(list, seconds) end
+
 ---@param fd moonsand.Fd|file*|integer
 ---@return integer? rows, integer|string columns, integer? errno
 function core.window(fd) end
