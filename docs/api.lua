@@ -1,4 +1,4 @@
---- Write docs/api.md from the annotations in the sources: `lua5.4 docs/api.lua [FILE]...` prints it.
+--- docs/api.md from the annotations in the sources: `lua5.4 docs/api.lua` prints it.
 local M = {}
 
 --- The modules that others may rely on, storey by storey.
@@ -151,11 +151,12 @@ end
 function M.page()
   local out = {
     "# The Lua interface\n",
-    "Made by `make api` from the annotations in the sources; do not edit it. What is not here is",
-    "no interface, and may change. `local moonsand = require \"moonsand\"` gives the parts by name:",
-    "`moonsand.sandbox`, `moonsand.layer`, `moonsand.recipe`, `moonsand.build`, ...; each can also be",
-    "required alone. Types are those of LuaCATS; `?` stands for what may be missing. A function that",
-    "throws throws a *fault* (`moonsand.fault`); the core answers `nil, message, errno`.\n",
+    "Made by `make api` from the annotations in the sources; do not edit it. What is not",
+    "here is no interface, and may change. `local moonsand = require \"moonsand\"` gives the",
+    "parts by name: `moonsand.sandbox`, `moonsand.layer`, `moonsand.recipe`, `moonsand.build`,",
+    "...; each can also be required alone. Types are those of LuaCATS; `?` stands for what may",
+    "be missing. What throws throws a *fault* (`moonsand.fault`); the core answers",
+    "`nil, message, errno`.\n",
   }
   for _, chapter in ipairs(M.chapters) do
     out[#out + 1] = "## " .. chapter[1] .. "\n"

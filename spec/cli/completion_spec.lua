@@ -14,8 +14,8 @@ local function ask(shell, script)
   local file = dir:file("completions", completion.text(shell))
   dir:file("script", script)
   local pipe <close> = assert(io.popen(
-    ("env PATH=%s/bin:$PATH HOME=%s F=%s %s %s/script 2>&1"):format(core.realpath ".", dir.path, file,
-      shell, dir.path)))
+    ("env PATH=%s/bin:$PATH HOME=%s F=%s %s %s/script 2>&1"):format(core.realpath ".", dir.path,
+      file, shell, dir.path)))
   return pipe:read "a"
 end
 

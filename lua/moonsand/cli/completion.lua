@@ -131,9 +131,12 @@ end
 function writers.fish(verbs)
   local lines = {
     "# Completions of moonsand for fish; made by `moonsand completion fish`.",
-    "function __moonsand_recipes\n    moonsand recipes 2>/dev/null | string replace -r ' .*' ''\nend",
+    "function __moonsand_recipes",
+    "    moonsand recipes 2>/dev/null | string replace -r ' .*' ''", "end",
   }
-  local function add(...) lines[#lines + 1] = "complete -c moonsand " .. table.concat({...}, " ") end
+  local function add(...)
+    lines[#lines + 1] = "complete -c moonsand " .. table.concat({...}, " ")
+  end
   for _, verb in ipairs(verbs) do
     add("-n __fish_use_subcommand -f -a", verb.name, "-d", quote(verb.about))
     local seen = "-n " .. quote("__fish_seen_subcommand_from " .. verb.name)
@@ -168,7 +171,8 @@ local function zsh_option(option)
   local value = ""
   if option.takes then
     local action = option.choices and "(" .. table.concat(option.choices, " ") .. ")" or "_files"
-    value = (option.optional and "::" or ":") .. zsh_text(option.argname or "value") .. ":" .. action
+    local colon = option.optional and "::" or ":"
+    value = colon .. zsh_text(option.argname or "value") .. ":" .. action
   end
   local lines = {}
   for i, name in ipairs(option.names) do
