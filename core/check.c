@@ -222,3 +222,12 @@ void check_step(Check *c, int table, Step *s, const Verb *verb)
   check_fields(c, verb->fields);
   verb->check(c, s);
 }
+
+/* The pairs of a table, whatever their keys. */
+size_t count_pairs(lua_State *L, int table)
+{
+  size_t n = 0;
+
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) n++;
+  return n;
+}

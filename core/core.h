@@ -15,6 +15,7 @@
 void open_fd(lua_State *L);
 void open_handles(lua_State *L); /* open.c */
 void open_fs(lua_State *L);
+void open_xattrs(lua_State *L);
 void open_lock(lua_State *L);
 void open_self(lua_State *L);
 void open_hash(lua_State *L);
@@ -50,6 +51,7 @@ typedef struct Fd {
 } Fd;
 
 Fd *fd_new(lua_State *L);
-int fd_check(lua_State *L, int arg); /* handle or integer -> number; raises when closed or negative */
+/* handle or integer -> number; raises when closed or negative */
+int fd_check(lua_State *L, int arg);
 
 #endif

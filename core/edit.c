@@ -76,7 +76,7 @@ static const char *load(Edit *edit)
   return NULL;
 }
 
-/* The editor that reads: libedit's callbacks and its handling of signals know one at a time, too. */
+/* The editor that reads: libedit's callbacks and its signal handlers know one at a time, too. */
 static Editor *reading;
 
 static char *show_prompt(EditLine *el)
@@ -115,8 +115,8 @@ static void show(const char *text)
   fflush(stdout);
 }
 
-/* complete(before, after) -> what to insert or nil, what to show or nil. What it raises is raised by
-   editor:read, when libedit has let go of the terminal. */
+/* complete(before, after) -> what to insert or nil, what to show or nil. What it raises is raised
+   by editor:read, when libedit has let go of the terminal. */
 static unsigned char complete(EditLine *el, int key)
 {
   lua_State *L = reading->L;

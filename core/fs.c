@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -282,29 +281,6 @@ static int core_mkdtemp(lua_State *L)
   return 1;
 }
 
-/* xattr(path, name) -> value | nil, message, errno; of a link itself */
-static int core_xattr(lua_State *L)
-{
-  const char *path = path_check(L, 1);
-  const char *name = luaL_checkstring(L, 2);
-  char value[1 << 16];
-  ssize_t n = lgetxattr(path, name, value, sizeof value);
-
-  if (n < 0) return fail(L, path);
-  lua_pushlstring(L, value, (size_t)n);
-  return 1;
-}
-
-static int core_set_xattr(lua_State *L)
-{
-  const char *path = path_check(L, 1);
-  const char *name = luaL_checkstring(L, 2);
-  size_t len;
-  const char *value = luaL_checklstring(L, 3, &len);
-
-  return answer(L, lsetxattr(path, name, value, len, 0), path);
-}
-
 /* Only the kinds that somebody treats differently have names. */
 static const struct {
   unsigned long magic;
@@ -360,8 +336,6 @@ static const luaL_Reg functions[] = {
   {"touch", core_touch},
   {"mkdtemp", core_mkdtemp},
   {"remove_tree", remove_tree},
-  {"xattr", core_xattr},
-  {"set_xattr", core_set_xattr},
   {"statfs", core_statfs},
   {NULL, NULL},
 };

@@ -240,8 +240,9 @@ static int process_wait(lua_State *L)
   return 1;
 }
 
-/* fork() -> process in the parent, false in the child | nil, message, errno. The child ends with its
-   parent. Handles that both hold are the parent's to close: the child leaves by os.exit(code, false). */
+/* fork() -> process in the parent, false in the child | nil, message, errno. The child ends with
+   its parent. Handles that both hold are the parent's to close: the child leaves by os.exit(code,
+   false). */
 static int core_fork(lua_State *L)
 {
   Process *p = process_new(L);

@@ -38,6 +38,10 @@ bool tell_interpreter(Run *r, const char *path);
 int exec_program(Run *r, const Step *s);
 int hide_memory(Run *r);
 
+/* fdmap.c */
+int apply_fds(Run *r, const Step *fds);
+int close_others(Run *r, const Step *fds);
+
 /* signals.c */
 void reset_signals(void);
 

@@ -126,10 +126,10 @@ struct Run {
   bool clocks; /* there is a step time */
   bool own_world; /* the plan makes or joins namespaces */
   bool joined; /* in the namespaces of a sandbox that is there already */
-  int left_open; /* a descriptor below it need not be closed: the child will execute soon; see let_go */
+  int left_open; /* a descriptor below it is left to exec to close; see let_go */
   bool direct; /* one step in the current process: no child, no new world */
   int root; /* the new root; -1: none yet, targets are paths of the caller's world */
-  const char *near; /* the parent of the last target, `near_size` bytes, open as `near_fd`; -1: none */
+  const char *near; /* the parent of the last target, of near_size bytes, open as near_fd or -1 */
   size_t near_size;
   int near_fd;
   mode_t umask; /* the program's; until it starts modes are exactly what the plan says */
@@ -177,6 +177,7 @@ lua_Integer check_integer(Check *c, const char *field, lua_Integer low, lua_Inte
                           lua_Integer otherwise);
 const char **check_strings(Check *c, const char *field, size_t *count);
 const char **check_words(Check *c, int from, size_t *count); /* the step's own array part */
+size_t count_pairs(lua_State *L, int table);
 void check_step(Check *c, int first_field, Step *s, const Verb *verb);
 
 /* report.c: always returns -1 */

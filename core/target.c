@@ -47,8 +47,8 @@ int target_exact(Run *r, const char *target, int flags)
 }
 
 /* A path of the world that this process is in. Not through a link of /proc to what is open: that
-   may be of the caller's world still (CVE-2024-21626). A plan without a world of its own has but that
-   one, so it does without where a filter around us has no openat2. */
+   may be of the caller's world still (CVE-2024-21626). A plan without a world of its own has but
+   that one, so it does without where a filter around us has no openat2. */
 int world_open(const Run *r, const char *path, int flags)
 {
   int fd = open_in(AT_FDCWD, path, flags, 0);

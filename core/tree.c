@@ -1,24 +1,19 @@
-/* Trees: read one directory with everything that a layer may depend on, and copy one file, at the
-   speed of the hash. Lua walks; it decides what is refused and what the digest means. */
+/* Trees: read one directory with everything that a layer may depend on, at the speed of the hash.
+   Lua walks; it decides what is refused and what the digest means. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/fs.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "core.h"
 #include "hash.h"
 #include "path.h"
+#include "tree.h"
 
 #define NS_PER_S 1000000000LL
-
-enum { COPY_BLOCK = 1 << 17 };
 
 typedef struct Walk {
   int hash;             /* read and hash every file */
@@ -43,7 +38,7 @@ static lua_Integer nanoseconds(struct timespec t)
   return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-static struct timespec check_time(lua_State *L, int table, const char *name)
+struct timespec tree_time(lua_State *L, int table, const char *name)
 {
   struct timespec t;
   lua_Integer ns;
@@ -58,7 +53,7 @@ static struct timespec check_time(lua_State *L, int table, const char *name)
 }
 
 /* Refuse a field that is none of `names`. */
-static void check_fields(lua_State *L, int table, const char *const *names)
+void tree_fields(lua_State *L, int table, const char *const *names)
 {
   luaL_checktype(L, table, LUA_TTABLE);
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
@@ -89,57 +84,11 @@ static int refuse(lua_State *L, const Walk *w, const char *name)
   return fail_as(L, err, lua_pushfstring(L, "%s/%s", w->rel, name));
 }
 
-/* The value of one xattr of an open file, onto the stack. */
-static int push_xattr(lua_State *L, int fd, const char *name)
-{
-  char value[1 << 16];
-  ssize_t n = fgetxattr(fd, name, value, sizeof value);
-
-  if (n < 0) return -1;
-  lua_pushlstring(L, value, (size_t)n);
-  return 0;
-}
-
-/* The field `xattrs` of the table on the top; absent when there are none. */
-static int set_xattrs(lua_State *L, int fd)
-{
-  char names[1 << 16];
-  ssize_t len = flistxattr(fd, names, sizeof names);
-
-  if (len < 0) return errno == EOPNOTSUPP ? 0 : -1;
-  if (len == 0) return 0;
-  lua_newtable(L);
-  for (char *name = names; name < names + len; name += strlen(name) + 1) {
-    if (push_xattr(L, fd, name) < 0) return -1;
-    lua_setfield(L, -2, name);
-  }
-  lua_setfield(L, -2, "xattrs");
-  return 0;
-}
-
-/* Labels belong to the machine, not to the file: the kernel sets them again. */
-static int is_label(const char *name)
-{
-  return strcmp(name, "security.selinux") == 0 || strncmp(name, "security.SMACK64", 16) == 0 ||
-         strcmp(name, "security.ima") == 0 || strcmp(name, "security.evm") == 0;
-}
-
-static int drop_xattrs(int fd)
-{
-  char names[1 << 16];
-  ssize_t len = flistxattr(fd, names, sizeof names);
-
-  if (len < 0) return errno == EOPNOTSUPP ? 0 : -1;
-  for (char *name = names; name < names + len; name += strlen(name) + 1)
-    if (!is_label(name) && fremovexattr(fd, name) < 0) return -1;
-  return 0;
-}
-
 static int normalise_fd(const Walk *w, int fd, const struct stat *st, mode_t mode)
 {
   struct timespec times[2] = {w->time, w->time};
 
-  if (drop_xattrs(fd) < 0) return -1;
+  if (xattrs_drop(fd) < 0) return -1;
   if ((st->st_mode & 07777) != mode && fchmod(fd, mode) < 0) return -1;
   return futimens(fd, times);
 }
@@ -199,7 +148,7 @@ static int add_file(lua_State *L, Walk *w, const char *name, struct stat *st)
     set_integer(L, "nlink", (lua_Integer)st->st_nlink);
     set_integer(L, "ino", (lua_Integer)st->st_ino);
   }
-  if (set_xattrs(L, w->file->fd) < 0 || normalise_file(w, st) < 0) return -1;
+  if (xattrs_push(L, w->file->fd) < 0 || normalise_file(w, st) < 0) return -1;
   close(w->file->fd);
   w->file->fd = -1;
   return 0;
@@ -261,7 +210,7 @@ static int set_own(lua_State *L, const Walk *w)
   if (fstat(w->dirfd, &st) < 0) return -1;
   set_integer(L, "mode", st.st_mode & 07777);
   set_integer(L, "mtime_ns", nanoseconds(st.st_mtim));
-  if (set_xattrs(L, w->dirfd) < 0) return -1;
+  if (xattrs_push(L, w->dirfd) < 0) return -1;
   return w->normalise ? normalise_fd(w, w->dirfd, &st, 0755) : 0;
 }
 
@@ -292,21 +241,21 @@ static void check_walk(lua_State *L, int table, Walk *w)
 {
   static const char *const fields[] = {"hash", "grant", "normalise", NULL};
 
-  check_fields(L, table, fields);
+  tree_fields(L, table, fields);
   w->hash = check_flag(L, table, "hash");
   w->grant = check_flag(L, table, "grant");
   w->normalise = check_flag(L, table, "normalise");
-  if (w->normalise) w->time = check_time(L, table, "normalise");
+  if (w->normalise) w->time = tree_time(L, table, "normalise");
 }
 
 /* tree.list(root, directory, {hash=, grant=, normalise=}) -> listing | nil, message, errno
    root: handle; directory: a path below it, "." for itself, never through a link.
    listing: array of {name, type, mode, mtime_ns, size, digest, target, rdev, nlink, ino, uid, gid,
-   xattrs} in byte order, and mode, mtime_ns, xattrs of the directory. uid and gid: when they are not
-   those of the root; ino: with nlink, when a file has more than one name. hash: fill digest. grant: give the owner u+r
-   on files and u+rwx on directories. normalise: nanoseconds; files become 0644 or 0755 (owner's x),
-   the directory 0755, their times this one, without xattrs; what is reported is the state before.
-   Files with more than one name are left alone (nlink says so). */
+   xattrs} in byte order, and mode, mtime_ns, xattrs of the directory. uid and gid: when they are
+   not those of the root; ino: with nlink, when a file has more than one name. hash: fill digest.
+   grant: give the owner u+r on files and u+rwx on directories. normalise: nanoseconds; files become
+   0644 or 0755 (owner's x), the directory 0755, their times this one, without xattrs; what is
+   reported is the state before. Files with more than one name are left alone (nlink says so). */
 static int tree_list(lua_State *L)
 {
   int root = fd_check(L, 1);
@@ -332,106 +281,6 @@ static int tree_list(lua_State *L)
   close(dir->fd);
   dir->fd = -1;
   return 1;
-}
-
-static int write_all(int fd, const unsigned char *bytes, size_t len)
-{
-  while (len > 0) {
-    ssize_t n = write(fd, bytes, len);
-
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return -1;
-    bytes += n;
-    len -= (size_t)n;
-  }
-  return 0;
-}
-
-static int is_zero(const unsigned char *bytes, size_t len)
-{
-  return len == COPY_BLOCK && bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0;
-}
-
-typedef struct Copy {
-  int from, to;
-  mode_t mode;
-  struct timespec time;
-  unsigned char *space; /* COPY_BLOCK bytes */
-  Hasher *hasher;
-  char hex[HASH_HEX];
-  int64_t size;
-} Copy;
-
-/* Read once: every block is hashed and written; blocks of zeroes become holes. */
-static int copy_blocks(Copy *c)
-{
-  int hole = 0;
-  ssize_t n;
-
-  if (hash_start(c->hasher) < 0) return -1;
-  c->size = 0;
-  while ((n = read(c->from, c->space, COPY_BLOCK)) != 0) {
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 || hash_add(c->hasher, c->space, (size_t)n) < 0) return -1;
-    hole = is_zero(c->space, (size_t)n);
-    if (hole) {
-      if (lseek(c->to, n, SEEK_CUR) < 0) return -1;
-    } else if (write_all(c->to, c->space, (size_t)n) < 0) {
-      return -1;
-    }
-    c->size += n;
-  }
-  if (hole && ftruncate(c->to, (off_t)c->size) < 0) return -1;
-  return hash_finish(c->hasher, c->hex);
-}
-
-static int copy_open(Copy *c)
-{
-  struct timespec times[2] = {c->time, c->time};
-  struct stat st;
-
-  if (fstat(c->from, &st) < 0) return -1;
-  if (!S_ISREG(st.st_mode)) return errno = EINVAL, -1;
-  if (ioctl(c->to, FICLONE, c->from) == 0) {
-    if (hash_fd(c->hasher, c->from, c->hex, &c->size) < 0) return -1;
-  } else if (copy_blocks(c) < 0) {
-    return -1;
-  }
-  if (fchmod(c->to, c->mode) < 0) return -1;
-  return futimens(c->to, times);
-}
-
-/* tree.copy(root, path, to, {mode=, mtime_ns=}) -> digest, size | nil, message, errno
-   A regular file below root, as a new file at the plain path `to`: shared blocks where the file
-   system can, else a copy. The digest is that of the bytes that went over. */
-static int tree_copy(lua_State *L)
-{
-  static const char *const fields[] = {"mode", "mtime_ns", NULL};
-  int root = fd_check(L, 1);
-  const char *path = path_check(L, 2);
-  const char *to = path_check(L, 3);
-  Copy c = {.hasher = hash_get(L)};
-  int result, err;
-
-  check_fields(L, 4, fields);
-  c.time = check_time(L, 4, "mtime_ns");
-  lua_getfield(L, 4, "mode");
-  c.mode = (mode_t)luaL_checkinteger(L, -1) & 07777;
-  c.space = lua_newuserdatauv(L, COPY_BLOCK, 0);
-  c.from = path_open_below(root, path, O_RDONLY | O_NONBLOCK);
-  if (c.from < 0) return fail(L, path);
-  c.to = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  result = c.to < 0 ? -1 : copy_open(&c);
-  err = errno;
-  close(c.from);
-  if (c.to >= 0 && close(c.to) < 0 && result == 0) result = -1, err = errno;
-  if (result < 0) {
-    if (c.to >= 0) unlink(to);
-    return fail_as(L, err, path);
-  }
-  lua_pushlstring(L, c.hex, 64);
-  lua_pushinteger(L, c.size);
-  return 2;
 }
 
 static const luaL_Reg functions[] = {
