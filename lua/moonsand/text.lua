@@ -9,6 +9,37 @@ function M.read(path)
   return file and file:read("a")
 end
 
+--- Write all of it: a pipe or a terminal may take a part at a time.
+---@param handle moonsand.Fd
+---@param bytes string
+---@return boolean? ok
+---@return string? message
+---@return integer? errno
+function M.write_all(handle, bytes)
+  local from = 1
+  while from <= #bytes do
+    local count, message, errno = handle:write(bytes, from)
+    if not count then return nil, message, errno end
+    from = from + count
+  end
+  return true
+end
+
+--- A text in which every byte that is no part of UTF-8 is U+FFFD.
+---@param bytes string
+---@return string
+function M.valid(bytes)
+  local parts, from = {}, 1
+  while true do
+    local good, bad = utf8.len(bytes, from)
+    if good then break end
+    parts[#parts + 1] = bytes:sub(from, bad - 1)
+    from = bad + 1
+  end
+  parts[#parts + 1] = bytes:sub(from)
+  return table.concat(parts, "\u{FFFD}")
+end
+
 --- The words of a text, split at blanks; none of nil.
 ---@param text? string
 ---@return string[]

@@ -31,6 +31,15 @@ describe("the options of a sandbox", function()
     assert.are.equal("/tmp/null", spec.stderr)
   end)
 
+  it("say what goes to a second place", function()
+    local spec = parsed {"--tee", "1=log", "--tee", "2:a=err"}
+    assert.are.same({tee = {path = "log"}}, spec.stdout)
+    assert.are.same({tee = {path = "err", mode = "a"}}, spec.stderr)
+    assert.is_truthy(refused({"--tee", "0=x"}):find("only what goes to 1 and 2", 1, true))
+    assert.is_truthy(refused({"--tee", "1=x", "--stdout", "y"}):find("to a file already", 1, true))
+    assert.are.equal("capture", parsed({"--capture", "--tee", "1=x"}).stderr)
+  end)
+
   it("bind a source to its own path when no place is named", function()
     assert.are.same({{source = "/usr", target = "/usr", read_only = true, order = 1}},
       parsed {"--ro", "/usr"}.binds)

@@ -104,6 +104,48 @@ describe("moonsand run", function()
     assert.is_truthy(out:find('^before\n{.*"ok":true'))
   end)
 
+  it("writes the result where a descriptor of the caller's stands by then", function()
+    local dir <close> = host.scratch()
+    shell(("{ $M run --json 1 -- echo program; echo after; } >%s/f"):format(dir.path))
+    local program, record, after = dir:read("f"):match("^(program\n)(.*)(after\n)$")
+    assert.are.equal("program\n", program)
+    assert.are.equal("exit", assert(require "dkjson".decode(record)).outcome)
+    assert.are.equal("after\n", after)
+  end)
+
+  it("writes no result to a descriptor that the caller does not have", function()
+    local out, code = shell "$M run --json 8 -- echo ran 8>&-"
+    assert.are.equal(2, code)
+    assert.are.equal("moonsand: '--json 8': the caller's descriptor 8 is not open\n"
+      .. "  moonsand run --json 8 -- CMD 8>FILE\n", out)
+  end)
+
+  it("writes output to a second place, each stream to its own", function()
+    local dir <close> = host.scratch()
+    dir:file("err", "before\n")
+    local out = shell(("$M run --tee 1=%s/out --tee 2:a=%s/err -- sh -c 'echo o; echo e >&2' "
+      .. "2>/dev/null"):format(dir.path, dir.path))
+    assert.are.equal("o\n", out)
+    assert.are.equal("o\n", dir:read "out")
+    assert.are.equal("before\ne\n", dir:read "err")
+  end)
+
+  it("writes what a terminal of its own shows to a second place, too", function()
+    local dir <close> = host.scratch()
+    local out = shell(("$M run --pty --tee 1=%s/out -- sh -c '[ -t 1 ] && echo terminal'"):format(
+      dir.path))
+    assert.are.equal("terminal\r\n", out)
+    assert.are.equal(out, dir:read "out")
+  end)
+
+  it("keeps output for the record in place of showing it, more than the limit as well", function()
+    local out = shell("$M run --capture --capture-limit 1K --json 1 --"
+      .. " sh -c 'seq 1000; printf \"\\\\303\\\\244\\\\377\" >&2'")
+    local record = assert(require "dkjson".decode(out))
+    assert.are.equal(3893, #record.stdout)
+    assert.are.equal("\u{e4}\u{fffd}", record.stderr)
+  end)
+
   it("passes a signal on, and ends with the program's own exit code", function()
     local out, code = shell [[
       d=$(mktemp -d); mkfifo $d/up

@@ -8,6 +8,16 @@ local function run(options)
   return sandbox.new(options):run()
 end
 
+describe("the time of a run", function()
+  it("is from before the sandbox is made to its end", function()
+    local before = core.clock()
+    local result = sandbox.new({command = {"true"}}):run()
+    local whole = core.clock() - before
+    assert.is_true(result.wall <= whole)
+    assert.is_true(result.wall >= result.usage.user)
+  end)
+end)
+
 describe("a sandbox", function()
   it("captures both streams and the exit code", function()
     local r = run "echo out; echo err >&2; exit 3"

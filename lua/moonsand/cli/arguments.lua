@@ -185,11 +185,24 @@ local function descriptor(step, text)
   return number
 end
 
-adders["--fd"] = function(spec, step)
+local function file_of(step)
   local left, path = pair(step, "N=FILE")
   local number, mode = left:match("^([^:]*):?(.*)$")
   if path == "" then wrong(step, "no file is named") end
-  spec.fds[descriptor(step, number)] = {path = path, mode = mode ~= "" and mode or nil}
+  return descriptor(step, number), {path = path, mode = mode ~= "" and mode or nil}
+end
+
+adders["--fd"] = function(spec, step)
+  local number, file = file_of(step)
+  spec.fds[number] = file
+end
+
+adders["--tee"] = function(spec, step)
+  local number, file = file_of(step)
+  if number ~= 1 and number ~= 2 then
+    wrong(step, "only what goes to 1 and 2 passes through here", "--tee 1=build.log")
+  end
+  spec.tees[number] = file
 end
 
 adders["--pass-fd"] = function(spec, step)
@@ -233,13 +246,24 @@ local function stream(path)
   return path:sub(1, 1) == "/" and path or "./" .. path
 end
 
+--- The other end of a tee is the caller's stream; with a file in its place there is no need of one.
+local function set_tee(spec, number, name, tee)
+  if not tee then return end
+  if spec[name] or spec.fds and spec.fds[number] then
+    wrong({option = "--tee", value = ("%d=%s"):format(number, tee.path)},
+      ("'%s' goes to a file already"):format(name), "leave one of the two out")
+  end
+  spec[name] = {tee = tee}
+end
+
 --- What no option names is the caller's own; with a terminal there is but what it shows.
-local function set_streams(spec, args)
+local function set_streams(spec, args, tees)
   for number, name in pairs {[0] = "stdin", "stdout", "stderr"} do
     spec[name] = stream(args[name]) or spec[name]
+    set_tee(spec, number, name, tees[number])
     local taken = spec[name] or spec.fds and spec.fds[number]
     if not taken and (number == 0 or not spec.pty) then
-      spec[name] = "inherit"
+      spec[name] = number > 0 and args.capture and "capture" or "inherit"
     end
   end
 end
@@ -278,7 +302,7 @@ function M.from_arguments(args, environment, base)
     cap_add = {}, cap_drop = {}, share = {}, join = {}, as_init = args.as_init,
     limits = {}, devices = {}, mask = {}, protect = {}, sysfs = args.sysfs, devpts = args.devpts,
     proc = args.proc ~= "none" and args.proc, idle_timeout = seconds(args, "idle_timeout"),
-    fds = {}, pty = args.pty,
+    fds = {}, tees = {}, pty = args.pty, capture_limit = args.capture_limit,
     root = args.root, cwd = args.cwd, hostname = args.hostname, umask = umask(args.umask),
     ids = args.ids, uid = id(args, "uid"), gid = id(args, "gid"), network = args.network,
     isolation = args.isolation, nested = args.nested,
@@ -294,8 +318,10 @@ function M.from_arguments(args, environment, base)
         "it has no --lower")
     end
   end
+  local tees = spec.tees
+  spec.tees = nil
   spec = profile.merge(base, without_empty(spec))
-  set_streams(spec, args)
+  set_streams(spec, args, tees)
   return spec
 end
 

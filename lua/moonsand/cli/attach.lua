@@ -3,8 +3,10 @@
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local order = require "moonsand.order"
+local redirect = require "moonsand.sandbox.redirect"
 local sandbox = require "moonsand.sandbox"
 local scope = require "moonsand.scope"
+local text = require "moonsand.text"
 
 local M = {}
 
@@ -36,37 +38,36 @@ local function check_fds(spec)
   end
 end
 
-local function write_all(handle, bytes)
-  local from = 1
-  while from <= #bytes do
-    local count, message, errno = handle:write(bytes, from)
-    if not count then fault.throw("fs", "standard output: " .. message, {errno = errno}) end
-    from = from + count
-  end
+local function pass_on(handle, bytes)
+  local ok, message, errno = text.write_all(handle, bytes)
+  if not ok then fault.throw("fs", "standard output: " .. message, {errno = errno}) end
 end
 
 --- Let what the program writes pass through here, where it has to: a terminal of its own is shown
---- on ours, and only what passes can be missed by an idle timeout.
+--- on ours, only what passes can be missed by an idle timeout, and a tee has two ends.
 local function relay(spec)
-  if not spec.pty and not spec.idle_timeout then return end
+  local passes = spec.pty or spec.idle_timeout
   for _, name in ipairs {"stdout", "stderr"} do
-    if spec[name] == "inherit" then spec[name] = "capture" end
+    if spec[name] == "inherit" and passes then spec[name] = "capture" end
+    passes = passes or redirect.is_tee(spec[name])
   end
+  if not passes then return end
   local to = {}
   spec.on_output = function(stream, bytes)
     to[stream] = to[stream] or assert(core.dup(stream == "stdout" and 1 or 2))
-    write_all(to[stream], bytes)
+    pass_on(to[stream], bytes)
   end
 end
 
 --- Make the options of a sandbox those of a program of ours. Before anything else is opened.
----@param spec table   changed
+---@param spec table     changed
+---@param keep? boolean   what is captured is for the result, not for our own streams
 ---@return moonsand.Scope   close it when the program has ended
-function M.prepare(spec)
+function M.prepare(spec, keep)
   local undo = scope.new()
   hold(spec, undo)
   check_fds(spec)
-  relay(spec)
+  if not keep then relay(spec) end
   return undo
 end
 

@@ -26,6 +26,7 @@ local repeated = {
   {"--env", "NAME=VALUE", "set a variable; the environment starts nearly empty"},
   {"--pass-env", "NAME", "let a variable of the caller through"},
   {"--fd", "N[:MODE]=FILE", "open FILE as descriptor N; MODE is r (default), w, rw or a"},
+  {"--tee", "N[:MODE]=FILE", "what goes to 1 or 2 goes to FILE, too; MODE is w (default) or a"},
   {"--pass-fd", "N[:M]", "the caller's descriptor N, as M inside"},
   {"--cap-add", "NAME", "a capability that the program has inside; all: every one"},
   {"--cap-drop", "NAME", "a capability that it does not have, of those that were added"},
@@ -61,6 +62,7 @@ local single = {
   {"--stdin", "stdin", "FILE", "read from FILE; `-` is the caller's, as without the option"},
   {"--stdout", "stdout", "FILE", "write to FILE"},
   {"--stderr", "stderr", "FILE", "write messages to FILE"},
+  {"--capture-limit", "capture_limit", "SIZE", "of --capture: more than SIZE (16M) waits on disk"},
 }
 
 --- Add the sandbox options to an argparse parser.
@@ -81,6 +83,7 @@ function M.define(parser)
   end
   parser:option("--profile"):argname("FILE.lua"):count("*"):target("profiles")
     :description("a table of options, keys as in sandbox.new; what is said here wins")
+  parser:flag("--capture"):description("keep what it writes for --json, and show nothing of it")
   parser:flag("--pty"):description("a terminal of its own: it can push no keys into the caller's")
   parser:flag("--as-init"):description("the program itself is pid 1")
   parser:flag("--nested"):description("sandboxes can be made inside")
@@ -93,7 +96,8 @@ function M.define(parser)
     end)
 end
 
-local flags = {"--profile", "--pty", "--as-init", "--nested", "--sysfs", "--devpts", "--net"}
+local flags = {"--profile", "--capture", "--pty",
+  "--as-init", "--nested", "--sysfs", "--devpts", "--net"}
 
 --- The names of all options.
 ---@return table<string, boolean>

@@ -1,10 +1,14 @@
 --- `moonsand run [OPTION]... -- CMD [ARG]...`: a sandbox made by hand.
+local lazy = require "moonsand.lazy"
 local attach = require "moonsand.cli.attach"
+local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local json = lazy "dkjson"
 local options = require "moonsand.cli.options"
 local policy = require "moonsand.cli.policy"
 local result = require "moonsand.sandbox.result"
 local sandbox = require "moonsand.sandbox"
+local text = require "moonsand.text"
 local wording = require "moonsand.cli.wording"
 
 local M = {rest = true, lean = true, closes_all = true,
@@ -24,20 +28,38 @@ function M.define(parser)
   parser:option("--json"):argname("FILE|FD"):description("write how the run ended as JSON")
 end
 
---- Where `--json` writes: opened before the run, so that a wrong name costs nothing.
+--- Where `--json` writes: opened before the run, so that a wrong name costs nothing. A descriptor
+--- is the caller's own, wherever in its file it stands by then.
 local function open_report(target)
   if not target then return nil end
-  local fd = target:find("^%d+$") -- "a": whoever opened it may have written to it before
-  local file, problem = io.open(fd and "/dev/fd/" .. target or target, fd and "a" or "w")
+  local number = target:find("^%d+$") and #target < 8 and math.tointeger(tonumber(target))
+  local file, problem
+  if not number then
+    file, problem = core.open(target, "w")
+  elseif core.inherited(number) ~= nil then
+    file, problem = core.dup(number)
+  else
+    fault.throw("usage", ("'--json %s': the caller's descriptor %s is not open"):format(target,
+      target), {hint = ("moonsand run --json %s -- CMD %s>FILE"):format(target, target)})
+  end
   if not file then fault.throw("usage", ("'--json %s': %s"):format(target, problem)) end
   return file
 end
 
---- docs/result.md. The record without the streams, which went elsewhere.
-local function write_report(file, own)
-  local text = require "dkjson".encode(own:record(), {indent = true, keyorder = result.fields})
-  file:write(text, "\n")
+--- docs/result.md. JSON is text: a byte that is none becomes U+FFFD.
+local function add_output(record, own)
+  for _, name in ipairs {"stdout", "stderr"} do
+    record[name] = text.valid(own[name])
+  end
+end
+
+local function write_report(file, own, keep)
+  local record = own:record()
+  if keep then add_output(record, own) end
+  local words = json.encode(record, {indent = true, keyorder = result.fields})
+  local ok, problem, errno = text.write_all(file, words .. "\n")
   file:close()
+  if not ok then fault.throw("fs", "the record of --json: " .. problem, {errno = errno}) end
 end
 
 --- Run to the end. What this host lacks is a result as any other.
@@ -77,10 +99,10 @@ local function show(form, box, ui)
     ui:print(box:plan():describe())
     return 0
   end
-  local text, missing = box:plan():bwrap(box.options)
+  local line, missing = box:plan():bwrap(box.options)
   for _, what in ipairs(missing) do ui:print("# bubblewrap has no equal for: ", what, "\n") end
-  ui:print(text or "")
-  return text and 0 or 1
+  ui:print(line or "")
+  return line and 0 or 1
 end
 
 ---@param args table
@@ -93,10 +115,10 @@ function M.run(args, ui)
   local spec = policy.spec(args, ui.env)
   spec.command = args.rest
   if args.plan then return show(args.plan, wording.of(sandbox.new, spec), ui) end
-  local _ <close> = attach.prepare(spec)
+  local _ <close> = attach.prepare(spec, args.capture)
   local report = open_report(args.json)
   local own = run(spec)
-  if report then write_report(report, own) end
+  if report then write_report(report, own, args.capture) end
   M.explain(own, ui)
   return own:code()
 end

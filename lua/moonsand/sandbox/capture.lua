@@ -2,6 +2,7 @@
 --- name, handed to who listens, and written to a second place as well.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local text = require "moonsand.text"
 
 local M = {}
 
@@ -46,15 +47,10 @@ local function temporary(name)
 end
 
 local function write(name, file, bytes)
-  local from = 1
-  while from <= #bytes do
-    local count, message, errno = file:write(bytes, from)
-    if not count then
-      fault.throw("fs", ("%s: what is more than 'capture_limit' cannot be kept: %s"):format(
-        name, message), {errno = errno, hint = "'on_output' takes it without keeping it"})
-    end
-    from = from + count
-  end
+  local ok, message, errno = text.write_all(file, bytes)
+  if ok then return end
+  fault.throw("fs", ("%s: what is more than 'capture_limit' cannot be kept: %s"):format(name,
+    message), {errno = errno, hint = "'on_output' takes it without keeping it"})
 end
 
 function Capture:keep(bytes)

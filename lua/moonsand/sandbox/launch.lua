@@ -71,7 +71,7 @@ function M.start(options, undo, make)
   end
   local io_streams = streams.open(options)
   undo:defer(function() io_streams:close() end)
-  local plan = make(io_streams.fds)
+  local plan, started = make(io_streams.fds), core.clock()
   local process, message, errno, details = core.spawn(plan)
   if not process then
     return nil, result.failed(message, errno, details, plan)
@@ -81,7 +81,7 @@ function M.start(options, undo, make)
   local cleanup = scope.new()
   for i = 1, #undo - 1 do cleanup[i] = undo[i] end
   undo:release()
-  return running.new(process, io_streams, options, function() cleanup:close() end)
+  return running.new(process, io_streams, options, started, function() cleanup:close() end)
 end
 
 --- Put the limits of a sandbox into force; the failure when one cannot be.

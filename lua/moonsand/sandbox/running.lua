@@ -23,13 +23,14 @@ Running.__index = Running
 ---@param process moonsand.process
 ---@param streams moonsand.sandbox.Streams
 ---@param options table
+---@param started number   the clock before the sandbox was made
 ---@param cleanup fun()
 ---@return moonsand.sandbox.Running
-function M.new(process, streams, options, cleanup)
+function M.new(process, streams, options, started, cleanup)
   local source = streams.source
   return setmetatable({
     process = process, streams = streams, options = options, cleanup = cleanup,
-    started = core.clock(),
+    started = started,
     term_at = options.timeout and core.clock() + options.timeout,
     idle_at = options.idle_timeout and core.clock() + options.idle_timeout,
     keys = source and terminal.keys(source, streams.master),
