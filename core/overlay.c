@@ -138,7 +138,23 @@ static size_t append_directory(char *options, size_t used, const char *path)
 {
   int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-  return fd < 0 ? 0 : append_number(options, used, fd);
+  if (fd < 0) return 0;
+  used = append_number(options, used, fd);
+  if (used > OPTIONS_LIMIT) close(fd);
+  return used;
+}
+
+/* Nobody executes after a direct call: the numbers in the options are closed one by one. */
+static void close_directories(const char *options)
+{
+  for (const char *at = options; *at; at++) {
+    int fd = 0;
+
+    if ((*at != '=' && *at != ':') || at[1] < '0' || at[1] > '9') continue;
+    for (const char *digit = at + 1; *digit >= '0' && *digit <= '9'; digit++)
+      fd = fd * 10 + *digit - '0';
+    close(fd);
+  }
 }
 
 static int legacy_options(Run *r, const Step *s, char *options)
@@ -178,12 +194,14 @@ static int take_mounted(Run *r, const Step *s)
   bool is_root = s->target[1] == '\0';
   int place = is_root ? open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC)
                       : target_open(r, s->target, O_PATH);
-  struct statfs fs;
+  struct statfs fs = {.f_type = 0};
 
-  if (place < 0 || fstatfs(place, &fs) < 0) return stop(r, "open", s->target);
+  if (place < 0) return stop(r, "open", s->target);
+  if (fstatfs(place, &fs) == 0 && fs.f_type != OVERLAYFS_SUPER_MAGIC) errno = ESTALE;
   if (fs.f_type != OVERLAYFS_SUPER_MAGIC) {
-    errno = ESTALE;
-    return stop(r, "this is not what was mounted:", s->target);
+    stop(r, "this is not what was mounted:", s->target);
+    close(place);
+    return -1;
   }
   if (!s->overlay.upper) target_own(r, place);
   if (is_root) {
@@ -196,22 +214,30 @@ static int take_mounted(Run *r, const Step *s)
 }
 
 /* mount(2) cuts its options at a page without a word; 3:4:5 keeps 500 layers below that. */
-static int legacy_mount(Run *r, const Step *s)
+static int mount_on(Run *r, const Step *s, int place, const char *options)
 {
-  char options[OPTIONS_LIMIT + 1], place_name[16];
   unsigned long flags = MS_NOSUID | MS_NODEV;
-  int place = target_directory(r, s->target, 0755);
+  char name[16];
 
-  if (place < 0) return stop(r, "make the mount point", s->target);
-  if (legacy_options(r, s, options) < 0) return -1;
   if (s->attributes & MOUNT_ATTR_RDONLY) flags |= MS_RDONLY;
-  append_number(place_name, 0, place);
+  append_number(name, 0, place);
   if (chdir("/proc/self/fd") < 0) return stop(r, "chdir", "/proc/self/fd");
   target_forget(r);
-  if (mount("overlay", place_name, "overlay", flags, options) < 0)
-    return stop(r, "mount", s->target);
+  if (mount("overlay", name, "overlay", flags, options) < 0) return stop(r, "mount", s->target);
+  return 0;
+}
+
+static int legacy_mount(Run *r, const Step *s)
+{
+  char options[OPTIONS_LIMIT + 1];
+  int result, place = target_directory(r, s->target, 0755);
+
+  if (place < 0) return stop(r, "make the mount point", s->target);
+  result = legacy_options(r, s, options);
+  if (result == 0) result = mount_on(r, s, place, options);
   let_go(r, place);
-  if (take_mounted(r, s) < 0) return -1;
+  if (r->direct) close_directories(options);
+  if (result < 0 || take_mounted(r, s) < 0) return -1;
   return chdir("/") < 0 ? stop(r, "chdir", "/") : 0;
 }
 
@@ -242,24 +268,23 @@ static int enter_tmpfs_upper(Run *r, const Step *s, int *detached)
     if (attach(r, place, s->target, PLACE_DIRECTORY) < 0) return -1;
     place = target_open(r, s->target, O_PATH | O_DIRECTORY);
   }
+  *detached = place;
   if (place < 0 || fchdir(place) < 0) return stop(r, "enter the tmpfs", s->target);
   if (mkdir("upper", 0755) < 0 || mkdir("work", 0755) < 0)
     return stop(r, "mkdir in the tmpfs", s->target);
   if (s->fd >= 0 && send_upper(r, s) < 0) return -1;
-  if (s->overlay.attached)
-    close(place);
-  else
-    *detached = place;
+  if (!s->overlay.attached) return 0;
+  close(place);
+  *detached = -1;
   return 0;
 }
 
 /* The overlay holds its upper by itself. Left in place on "/", the tmpfs would lie on the old root,
    and be what pivot detaches instead of it: ".." would lead to the caller's world. */
-static int leave_tmpfs_upper(Run *r, const Step *s, int detached)
+static int leave_tmpfs_upper(Run *r, const Step *s)
 {
   if (s->overlay.attached && umount2(".", MNT_DETACH) < 0)
     return stop(r, "hide the tmpfs", s->target);
-  if (r->direct && detached >= 0) close(detached);
   return 0;
 }
 
@@ -276,18 +301,35 @@ static int mount_overlay(Run *r, const Step *s)
   return mount;
 }
 
-int run_overlay(Run *r, const Step *s)
+static int make_overlay(Run *r, const Step *s, int *detached)
 {
-  int mount, detached = -1;
+  int mount;
 
-  if (s->overlay.tmpfs_upper && enter_tmpfs_upper(r, s, &detached) < 0) return -1;
+  if (s->overlay.tmpfs_upper && enter_tmpfs_upper(r, s, detached) < 0) return -1;
   if (s->flag) return legacy_mount(r, s);
   mount = mount_overlay(r, s);
   if (mount < 0) return -1;
-  if (s->overlay.tmpfs_upper && leave_tmpfs_upper(r, s, detached) < 0) {
+  if (s->overlay.tmpfs_upper && leave_tmpfs_upper(r, s) < 0) {
     close(mount);
     return -1;
   }
   if (!s->overlay.upper) target_own(r, mount);
   return attach(r, mount, s->target, PLACE_DIRECTORY);
+}
+
+/* A plan's child goes on from anywhere, and all is closed as it executes. Who calls directly has a
+   directory of his own, and keeps what is open. */
+int run_overlay(Run *r, const Step *s)
+{
+  int result, detached = -1, here = -1;
+
+  if (!r->direct) return make_overlay(r, s, &detached);
+  here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (here < 0) return stop(r, "open the directory of the caller", NULL);
+  result = make_overlay(r, s, &detached);
+  if (detached >= 0) close(detached);
+  if (fchdir(here) < 0 && result == 0)
+    result = stop(r, "go back to the directory of the caller", NULL);
+  close(here);
+  return result;
 }

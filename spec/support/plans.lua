@@ -1,6 +1,7 @@
 -- Plans in which every verb occurs, for the specs that let each of their system calls fail.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local groups = require "moonsand.sandbox.groups"
 local host = require "spec.support.host"
 local sandbox = require "moonsand.sandbox"
 
@@ -127,7 +128,11 @@ World.__index = World
 function World:__close()
   if self.dir then self.dir:__close() end
   if self.holder then self.holder:close() end
+  if self.groups then self.groups:close() end
 end
+
+--- Calls that are made for the specs, not by what they try.
+function World.is_ours() return false end
 
 --- Which verb a failure of this call must name; nil: none, it is the caller's own.
 function World:verb_of(call)
@@ -229,6 +234,19 @@ function M.bare()
     return add(steps, last(writer, null, {init = false}))
   end, {init = false})
 end
+
+--- A program in control groups, those of version 1 among them; nil where none can be made.
+function M.grouped()
+  local made = groups.make {memory = {value = 256 << 20}, pids = {value = 100}}
+  if not made then return nil end
+  return world(function(writer, null)
+    local steps = small(own_ids())
+    table.insert(steps, 2, {"cgroup", "memory=256M", into = made.into, join = made.join})
+    return add(steps, last(writer, null))
+  end, {groups = made})
+end
+
+M.World, M.marked, M.own_ids = World, marked, own_ids
 
 local Box = setmetatable({__close = World.__close}, {__index = World})
 Box.__index = Box
