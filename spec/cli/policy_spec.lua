@@ -5,10 +5,12 @@ local policy = require "moonsand.cli.policy"
 describe("a file that holds a policy", function()
   it("stands for its table; presets stay words", function()
     local dir <close> = host.scratch()
-    local path = dir:file("p.lua", "return {deny = {'ptrace'}}")
-    local spec = policy.load {seccomp = path, landlock = path}
-    assert.are.same({"ptrace"}, spec.seccomp.deny)
-    assert.are.same({"ptrace"}, spec.landlock.deny)
+    local spec = policy.load {
+      seccomp = dir:file("calls.lua", "return {rules = {{'EPERM', 'ptrace'}}}"),
+      landlock = dir:file("files.lua", "return {write = {'/tmp'}}"),
+    }
+    assert.are.same({{"EPERM", "ptrace"}}, spec.seccomp.rules)
+    assert.are.same({"/tmp"}, spec.landlock.write)
     assert.are.equal("none", policy.load({seccomp = "none"}).seccomp)
     assert.are.same({}, policy.load {})
   end)

@@ -144,6 +144,9 @@ adders["--env"] = function(spec, step)
 end
 
 adders["--pass-env"] = function(spec, step, environment)
+  if step.value == "" or step.value:find("=", 1, true) then
+    wrong(step, "it is no name of a variable", "--env NAME=VALUE gives it a value")
+  end
   spec.env[step.value] = environment(step.value)
 end
 

@@ -47,6 +47,11 @@ local function new_parser(name, verb, words)
   local argparse = require "argparse"
   local parser = argparse("moonsand " .. name):add_help(false)
   parser.error = function(_, text)
+    local number = text:match "^unknown option '(%-%d[^']*)'"
+    if number then
+      fault.throw("usage", ("'%s' is no option"):format(number), {
+        hint = ("a value that begins with - is written with =, as in --option=%s"):format(number)})
+    end
     fault.throw("usage", (text:gsub("\n", " ")), {hint = verb.hint or "moonsand help " .. name})
   end
   parser:flag("-h --help"):description("Show this help and leave."):action(function()

@@ -47,6 +47,7 @@ end
 local function place(path, message)
   local words = {}
   for word in message:gmatch("'([%w_]+)'") do words[#words + 1] = word end
+  for word in message:gmatch("[%w_]+%.([%w_]+)") do words[#words + 1] = word end
   for word in message:gmatch("([%w_]+)[%[.]") do words[#words + 1] = word end
   for _, word in ipairs(words) do
     local number = 0
@@ -71,15 +72,31 @@ local function pass(spec, environment)
   spec.env = env
 end
 
+--- A mistake in a table is told with its file.
+local function tell_place(path, body)
+  local ok, problem = pcall(body)
+  if ok then return end
+  if fault.is(problem) then
+    problem.where = problem.where or place(path, problem.message)
+    problem.message = problem.message:gsub("^sandbox: ", "")
+  end
+  error(problem, 0)
+end
+
 local function profile_of(path, environment)
   local spec = M.read("--profile", path)
-  local ok, problem = pcall(function()
+  tell_place(path, function()
     pass(spec, environment)
     require("moonsand.sandbox.options").check(spec)
   end)
-  if ok then return spec end
-  if fault.is(problem) then problem.where = problem.where or place(path, problem.message) end
-  error(problem, 0)
+  return spec
+end
+
+--- The table of an option's file, checked by itself.
+local function checked(key, path)
+  local value = M.read("--" .. key, path)
+  tell_place(path, function() require("moonsand.sandbox.options").check({[key] = value}) end)
+  return value
 end
 
 --- The tables of `--profile`, one over the other. Each is checked by itself, so that a mistake is
@@ -105,10 +122,11 @@ function M.load(spec)
       fault.throw("usage", ("'--seccomp %s': there is no such preset"):format(spec.seccomp), {
         hint = ("did you mean '%s'?"):format(near)})
     end
-    spec.seccomp = M.read("--seccomp", spec.seccomp)
   end
-  if spec.steps then spec.steps = M.read("--steps", spec.steps) end
-  if spec.landlock then spec.landlock = M.read("--landlock", spec.landlock) end
+  for _, key in ipairs {"seccomp", "landlock", "steps"} do
+    local value = spec[key]
+    if value and not (key == "seccomp" and presets[value]) then spec[key] = checked(key, value) end
+  end
   return spec
 end
 

@@ -22,6 +22,7 @@ end
 ---@param text string
 ---@return string
 function M.said(text)
+  if text:find "^did you mean" then return text end -- what is meant is a value
   text = text:gsub("^sandbox: ", "")
   text = text:gsub("()'([%l_]+)'", function(at, key)
     return text:sub(at - 3, at - 1) ~= "is " and M.option(key) or nil -- else it is a value
@@ -41,6 +42,9 @@ end
 function M.of(body, ...)
   local ok, value = pcall(body, ...)
   if ok then return value end
+  if fault.is(value) and value.kind == "usage" then
+    value.message = value.message:gsub("^(std%l+): ", "--%1: ")
+  end
   if fault.is(value) and value.kind == "usage" and value.message:find("^sandbox: ") then
     value.message = M.said(value.message)
     value.hint = value.hint and M.said(value.hint)

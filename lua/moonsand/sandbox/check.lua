@@ -69,15 +69,28 @@ local units = {K = 1 << 10, M = 1 << 20, G = 1 << 30, T = 1 << 40}
 
 --- "64M" -> 67108864
 ---@param size integer|string
+---@param where string   for messages
 ---@return integer bytes
-function M.bytes(size)
+function M.bytes(size, where)
   if math.type(size) == "integer" and size > 0 then return size end
   local digits, unit = tostring(size):match("^(%d+)([KMGT]?)$")
   local number = digits and #digits < 16 and math.tointeger(tonumber(digits))
   if not number or number == 0 or number > (1 << 62) // (units[unit] or 1) then
-    M.wrong(("'%s' is not a size"):format(tostring(size)), "write bytes, or 64K, 64M, 2G")
+    M.wrong(("%s is '%s', which is not a size"):format(where, tostring(size)),
+      "write bytes, or 64K, 64M, 2G")
   end
   return number * (units[unit] or 1)
+end
+
+--- A number of seconds: above 0, or 0 where that means at once.
+---@param where string
+---@param value? number
+---@param may_be_zero? boolean
+function M.seconds(where, value, may_be_zero)
+  if not value or value > 0 and value < math.huge or may_be_zero and value == 0 then return end
+  M.wrong(("'%s' is %s; it must be a number of seconds %s"):format(where, value,
+    may_be_zero and "from 0 on" or "above 0"), not may_be_zero and value == 0
+    and "leave it out for no bound" or nil)
 end
 
 --- A path of the caller's world, made absolute: a plan does not depend on a current directory.

@@ -1,4 +1,5 @@
 --- Why a step failed and what to do about it, where its errno says too little.
+local core = require "moonsand.core"
 local ids = require "moonsand.sandbox.ids"
 local overlay = require "moonsand.sandbox.overlay"
 
@@ -22,6 +23,47 @@ end
 function hints.namespaces(_, errno, details)
   if details.call ~= "setns" or errno ~= EPERM then return nil end
   return nil, "to join a namespace takes CAP_SYS_ADMIN over it, and in one's own: start it as root"
+end
+
+local ENOENT, EACCES, ENOEXEC, ENOTDIR, EINVAL = 2, 13, 8, 20, 22
+
+function hints.bind(step, errno, details)
+  if errno == ENOENT and details.call == "open_tree" then
+    return nil, "optional = true (--ro?, --rw?) goes on without it"
+  end
+  if errno ~= EINVAL and errno ~= ENOTDIR or type(step.source) ~= "string" then return nil end
+  local source = core.stat(step.source, "follow")
+  local is_directory = source and source.type == "directory"
+  return nil, ("'%s' is a %s, and takes a place that is one, too, or is not there yet"):format(
+    step.source, is_directory and "directory" or "file")
+end
+
+local function hint_of_paths(_, errno)
+  if errno ~= ENOENT then return nil end
+  return nil, "nothing is at that place inside: moonsand run --plan lists what is there"
+end
+
+hints.mask, hints.protect = hint_of_paths, hint_of_paths
+
+function hints.chdir(step, errno)
+  if errno ~= ENOENT then return nil end
+  return nil, ("it is not there inside: dirs = {\"%s\"} (--dir) makes it, a bind (--ro, --rw) shows"
+    .. " the caller's"):format(step.target)
+end
+
+function hints.exec(step, errno, details)
+  local name = step.argv[1]
+  if errno == ENOENT and details.log then return nil end -- it is there, its interpreter is not
+  if errno == ENOENT and name:find("/", 1, true) then
+    return nil, "there is no such file inside; a bind (--ro) shows the caller's"
+  elseif errno == ENOENT then
+    return nil, ("it is in no directory of PATH inside, %s; what is elsewhere is bound (--ro), and "
+      .. "named (--env PATH=...)"):format(step.path)
+  elseif errno == EACCES then
+    return nil, "it is a directory, or may not be executed: chmod +x, or its file system is noexec"
+  elseif errno == ENOEXEC then
+    return nil, "it is no program of this machine, and no script that begins with #!"
+  end
 end
 
 function hints.ids(_, _, details) return nil, ids.hint(details) end

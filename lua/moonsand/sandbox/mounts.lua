@@ -112,7 +112,9 @@ function finish.binds(own, where)
   check_idmap(own, where)
 end
 
-function finish.tmpfs(own) own.size = own.size and check.bytes(own.size) end
+function finish.tmpfs(own, where)
+  own.size = own.size and check.bytes(own.size, where .. ".size")
+end
 
 function finish.symlinks(own, where)
   if not own.text then check.wrong(where .. " has no 'text'") end

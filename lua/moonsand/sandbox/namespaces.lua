@@ -104,6 +104,13 @@ local function check_clocks(options)
   end
 end
 
+--- utsname(2) has room for 64 bytes.
+local function check_hostname(name)
+  if not name or #name > 0 and #name <= 64 and not name:find("%z") then return end
+  wrong(#name == 0 and "'hostname' is empty"
+    or ("'hostname' has %d bytes, and the kernel takes 64 without a NUL"):format(#name))
+end
+
 local function check_together(options)
   local join = options.join or {}
   if join.net and options.network ~= nil then
@@ -124,6 +131,7 @@ end
 --- Refuse what cannot be.
 ---@param options moonsand.sandbox.Options   of the right kinds
 function M.check(options)
+  check_hostname(options.hostname)
   check_share(options.share or {})
   check_time(options.time or {})
   check_join(options.join or {}, shared(options))

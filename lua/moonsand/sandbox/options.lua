@@ -2,6 +2,8 @@
 local lazy = require "moonsand.lazy"
 local capabilities = require "moonsand.sandbox.capabilities"
 local check = require "moonsand.sandbox.check"
+local core = require "moonsand.core"
+local fault = require "moonsand.fault"
 local filter = require "moonsand.sandbox.filter"
 local hooks = lazy "moonsand.sandbox.hooks"
 local ids = require "moonsand.sandbox.ids"
@@ -114,6 +116,27 @@ local function check_environment(env)
   end
 end
 
+--- Where / and the program start.
+local function check_places(given)
+  local cwd, root = given.cwd, given.root
+  if cwd and cwd:sub(1, 1) ~= "/" then
+    wrong(("'cwd' is '%s', which is no absolute path inside"):format(cwd))
+  end
+  if not root or root == "host" or root == "empty" then return end
+  local there = core.stat(root, "follow")
+  if there and there.type == "directory" then return end
+  local near = not root:find("/", 1, true) and fault.nearest(root, {"host", "empty"})
+  wrong(("'root' is '%s': %s"):format(root, there and "that is no directory"
+    or "there is no such directory"), near and ("did you mean '%s'?"):format(near)
+    or "it may be host, empty, or a directory of the caller's")
+end
+
+local function check_times(given)
+  check.seconds("timeout", given.timeout)
+  check.seconds("idle_timeout", given.idle_timeout)
+  check.seconds("grace", given.grace, true)
+end
+
 --- Check a table of options and return a complete copy of it.
 ---@param given moonsand.sandbox.Options
 ---@return table
@@ -125,6 +148,8 @@ function M.check(given)
     check_keys("the profile", given, kinds)
   end
   check_program(given)
+  check_places(given)
+  check_times(given)
   kernel.check(given)
   ids.check(given)
   capabilities.check(given)
@@ -133,7 +158,8 @@ function M.check(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end
   redirect.check(options)
-  options.capture_limit = options.capture_limit and check.bytes(options.capture_limit)
+  options.capture_limit = options.capture_limit and check.bytes(options.capture_limit,
+    "'capture_limit'")
   mounts.check(given, options)
   options.limits = limit.check(options.limits or {})
   options.timeout = options.timeout or options.limits.wall and options.limits.wall.value

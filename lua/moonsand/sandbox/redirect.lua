@@ -101,7 +101,7 @@ local function check_terminal(options)
   end
   if options.stderr or not M.is_captured(options.stdout) then
     wrong("with 'pty' what the terminal shows is captured, or given to 'on_output'",
-      "leave 'stdout' and 'stderr' out; stdout = {tee = ...} writes it to a file, too")
+      "leave 'stdout' and 'stderr' out; stdout = {tee = ...} (--tee 1=FILE) writes to a file, too")
   end
   if options.session == false then wrong("'pty' needs a session of its own") end
 end
@@ -109,7 +109,6 @@ end
 --- Silence can only be told from output that passes through here.
 local function check_idle(options)
   if not options.idle_timeout then return end
-  if options.idle_timeout <= 0 then wrong("'idle_timeout' must be above 0") end
   for _, name in ipairs {"stdout", "stderr"} do
     local value = options[name]
     if not M.is_captured(value) and value ~= "null" and value ~= "closed"
