@@ -90,7 +90,7 @@ api:
 
 bench:
 	@sh .ci/need 'make bench' build run bench
-	@$(MAKE) --no-print-directory -s all $(O)/bench/floor
+	@$(MAKE) --no-print-directory -s all $(O)/bench/floor $(O)/bench/stage
 	@LUA_PATH='./lua/?.lua;./lua/?/init.lua;./?.lua;;' LUA_CPATH='$(O)/?.so;;' O='$(O)' \
 	  sh -e -c 'for file in bench/*.lua; do $(LUA) "$$file"; done'
 
@@ -111,9 +111,17 @@ soak: all
 	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
 	  $(LUA) spec/support/soak.lua '$(COUNT)' 50
 
+# Ten minutes of builds, collections and imports on one store whose processes are killed all the time.
+.PHONY: soak-store
+soak-store: all
+	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
+	  $(LUA) spec/support/soak_store.lua 600 400
+
+$(O)/bench/stage: BENCH_LIBS = -lcrypto
+
 $(O)/bench/%: bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARN) -o $@ $<
+	$(CC) $(CFLAGS) $(WARN) -o $@ $< $(BENCH_LIBS)
 
 # Completions of shells are made of the options that there are.
 completions = $(O)/completion/moonsand.bash $(O)/completion/moonsand.fish $(O)/completion/moonsand.zsh

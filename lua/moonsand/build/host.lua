@@ -29,9 +29,11 @@ end
 ---@param status string   the text of the file
 ---@return string
 function M.packages(status)
-  local lines = {}
-  for paragraph in (status .. "\n\n"):gmatch "(.-)\n\n" do
-    local text = "\n" .. paragraph
+  local lines, from = {}, 1
+  while from <= #status do
+    local last = status:find("\n\n", from, true) or #status + 1
+    local text = "\n" .. status:sub(from, last - 1)
+    from = last + 2
     if text:find("\nStatus: [^\n]* installed\n") or text:find("\nStatus: [^\n]* installed$") then
       lines[#lines + 1] = ("%s %s %s"):format(text:match "\nPackage: ([^\n]*)" or "?",
         text:match "\nArchitecture: ([^\n]*)" or "?", text:match "\nVersion: ([^\n]*)" or "?")

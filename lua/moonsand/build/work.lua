@@ -104,12 +104,21 @@ local function holder(self)
   end
 end
 
+local function has_scripts(list)
+  for _, node in ipairs(list) do
+    if node.kind == "task" then return true end
+  end
+  return false
+end
+
 local function carry_out(self, list)
   if #list == 0 then return {failed = {}, not_started = {}} end
   for _, name in ipairs(core.readdir(self.directory) or {}) do -- of builds that were killed
     if name:find "^jobs%.%d+$" then core.unlink(self.directory .. "/" .. name) end
   end
-  local pool <close> = jobserver.open(self.directory, self.jobs, make_pipe)
+  -- When all that needs work is known, the pool would take longer than the rest.
+  local pool <close> = has_scripts(list) and jobserver.open(self.directory, self.jobs, make_pipe)
+    or nil
   self.workshop = {
     store = self.store, fetcher = self.fetcher, directory = self.directory, jobs = pool,
   }

@@ -47,11 +47,13 @@ end
 function M.read(path)
   local file <close> = M.unless("read", M.ENOENT, core.open(path, "r"))
   if not file then return nil end
-  local parts = {}
-  repeat
-    local bytes = M.must("read " .. path, file:read(1 << 20))
+  local parts, count = {}, 4096 -- most files are small, and room for more costs more than reading
+  while true do
+    local bytes = M.must("read " .. path, file:read(count))
     parts[#parts + 1] = bytes
-  until bytes == ""
+    if #bytes < count then break end -- the end of a file on a disk
+    count = math.min(count * 16, 1 << 20)
+  end
   return table.concat(parts)
 end
 

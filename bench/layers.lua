@@ -1,0 +1,265 @@
+--- What layers cost: staging a sysroot by overlay against links and copies, set-up and tear-down;
+--- many layers; freeze against the hash alone; look-ups; a build of which all is known.
+---
+---   lua5.4 bench/layers.lua [ROUNDS [PART...]]   `make bench` sets LUA_PATH, LUA_CPATH and O
+---
+--- Parts: staging sysroot freeze touched lookups restore. Each round takes every way once, in turn;
+--- the figures are medians. All lies on the disk of TMPDIR; caches are warm, nothing is synced.
+local core = require "moonsand.core"
+local layer = require "moonsand.layer"
+local rounds = require "bench.support.rounds"
+local sandbox = require "moonsand.sandbox"
+
+local count = math.tointeger(arg[1] or 5)
+local chosen = {}
+for i = 2, #arg do chosen[arg[i]] = true end
+local stage = (os.getenv "O" or "build") .. "/bench/stage"
+
+local place = assert(core.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/moonsand-bench."))
+local store = layer.open(place .. "/store", {sync = "off"})
+
+local function sh(text)
+  local pipe <close> = assert(io.popen(text, "r"))
+  local out = pipe:read "a"
+  assert(pipe:close(), text)
+  return out
+end
+
+--- A directory of so many small files, as a package has them: some tens in a directory.
+local function fill(path, files, tag)
+  local text = ("x"):rep(600)
+  for i = 1, files do
+    local directory = ("%s/usr/%s/d%d"):format(path, i % 3 == 0 and "include" or "lib", i // 40)
+    if i % 40 < 3 or i == 3 then assert(core.mkdirs(directory)) end
+    local file = assert(io.open(("%s/%s%d"):format(directory, tag, i), "w"))
+    assert(file:write(text, tag, i))
+    file:close()
+  end
+  return path
+end
+
+--- Seconds to make and to remove, together.
+local function helper(...)
+  local words = table.concat({stage, ...}, " ")
+  local made, removed = sh(words):match("(%S+) (%S+)")
+  return made + removed
+end
+
+local function mounted(lower)
+  return function()
+    local made, removed = sh(("unshare -Urm %s overlay %s/point %s"):format(stage, place,
+      table.concat(lower, " "))):match("(%S+) (%S+)")
+    return made + removed
+  end
+end
+
+--- A program that makes `to`, then the removal of it.
+local function program(text)
+  return function()
+    local began = core.clock()
+    assert(os.execute(text))
+    assert(core.remove_tree(place .. "/to"))
+    return core.clock() - began
+  end
+end
+
+local function report(title, names, ways, times)
+  local wall = rounds.take(ways, times)
+  print(title)
+  local own = rounds.median(wall[1])
+  for k, name in ipairs(names) do
+    print(("  %-28s %12.3f ms %10.0f"):format(name, rounds.median(wall[k]) * 1000,
+      rounds.median(wall[k]) / own))
+  end
+  return wall
+end
+
+local parts = {}
+
+function parts.staging()
+  core.mkdirs(place .. "/point")
+  for _, files in ipairs {1000, 10000, 100000} do
+    local from = fill(("%s/from%d"):format(place, files), files, "f")
+    local to = place .. "/to"
+    report(("one layer of %d files"):format(files),
+      {"overlay", "link loop in C", "cp -al", "symlink forest in C", "rsync --link-dest", "cp -a"},
+      {mounted {from, place .. "/store/empty/a"},
+        function() return helper("link", from, to) end,
+        program(("cp -al %s %s"):format(from, to)),
+        function() return helper("symlink", from, to) end,
+        program(("rsync -a --link-dest=%s/ %s/ %s/"):format(from, from, to)),
+        program(("cp -a %s %s"):format(from, to))},
+      files == 100000 and 1 or count)
+    assert(core.remove_tree(from))
+  end
+end
+
+local function sysroot(layers, files)
+  local list = {}
+  for i = 1, layers do
+    local from = fill(place .. "/in", files // layers, ("l%d."):format(i))
+    list[i] = {recipe = "r" .. i, tree = store:tree_from(from)}
+    assert(core.remove_tree(from))
+  end
+  return list
+end
+
+--- One command line for each layer, as Buildroot and others do it.
+local function each(list, text)
+  local lines = {"set -e", "mkdir -p " .. place .. "/to"}
+  for i, item in ipairs(list) do lines[i + 2] = (text:gsub("FROM", item.tree.path)) end
+  local script = place .. "/each.sh"
+  local file = assert(io.open(script, "w"))
+  file:write((table.concat(lines, "\n"):gsub("TO", place .. "/to")))
+  file:close()
+  return program("sh " .. script)
+end
+
+function parts.sysroot()
+  core.mkdirs(place .. "/point")
+  local list = sysroot(131, 10000)
+  local lower = layer.staging(list)
+  local trees = {}
+  for i, item in ipairs(list) do trees[i] = item.tree end
+  local whole = store:tree_from {stack = trees}
+  report("a sysroot of 131 layers, 10,000 files",
+    {"overlay", "link loop in C (one tree)", "cp -al, a layer at a time",
+      "rsync --link-dest, the same"},
+    {mounted(lower), function() return helper("link", whole.path, place .. "/to") end,
+      each(list, "cp -al FROM/. TO/"), each(list, "rsync -a --link-dest=FROM/ FROM/ TO/")}, count)
+  parts.sandbox_of(lower)
+end
+
+local function run(lower)
+  return function()
+    local began = core.clock()
+    local result = sandbox.new {command = {"/bin/true"}, overlays = {{target = "/sysroot",
+      lower = lower, read_only = true}}}:run()
+    assert(result.ok, result.message)
+    return core.clock() - began
+  end
+end
+
+function parts.sandbox_of(lower)
+  local two = {lower[1], lower[2]}
+  local wall = report("a sandbox with a sysroot", {"of 2 layers", "of 131 layers"},
+    {run(two), run(lower)}, 20 * count)
+  local more = {}
+  for i = 1, #wall[1] do more[i] = wall[2][i] - wall[1][i] end
+  print(("  131 layers cost %.2f ms more than 2"):format(rounds.median(more) * 1000))
+end
+
+--- An upper directory of 10,000 files that together have a gibibyte.
+local function gibibyte(path)
+  local block = ("0123456789abcdef"):rep(65536 // 16)
+  for i = 1, 10000 do
+    if i % 50 == 1 then assert(core.mkdirs(("%s/d%d"):format(path, i // 50))) end
+    local file = assert(io.open(("%s/d%d/f%d"):format(path, (i - 1) // 50, i), "w"))
+    file:write(i, block, block:sub(1, 41820))
+    file:close()
+  end
+end
+
+local function freeze(scratch, options)
+  local began = core.clock()
+  local work = store:freeze(scratch, options)
+  return core.clock() - began, work
+end
+
+function parts.freeze()
+  local ratios, ours = {}, {}
+  for i = 1, count do
+    local scratch <close> = store:scratch()
+    gibibyte(scratch.upper)
+    local file = assert(io.open(scratch.upper .. "/round", "w"))
+    file:write(i) -- another layer each time
+    file:close()
+    local bare = tonumber(sh(stage .. " hash " .. scratch.upper):match("%S+"))
+    ours[i] = freeze(scratch)
+    ratios[i] = ours[i] / bare
+    store:close()
+    store = layer.open(place .. "/store", {sync = "off"})
+    store:gc {max_used = 0}
+  end
+  print(("freeze of 10,000 files, 1 GiB: %.0f ms, %.2f of the hash alone"):format(
+    rounds.median(ours) * 1000, rounds.median(ratios)))
+end
+
+function parts.touched()
+  local scratch <close> = store:scratch()
+  fill(scratch.upper, 100000, "f")
+  local base = store:freeze(scratch)
+  local times = {}
+  for i = 1, count do
+    local next_one <close> = store:scratch()
+    local result = sandbox.new {script = ("for n in 1 2 3 4 5 6 7 8 9 10; do "
+      .. "echo %d >>/work/usr/lib/d$n/f$((n * 40 + 1)) || exit; done"):format(i),
+      overlays = {{target = "/work", lower = {base.path}, upper = next_one.upper,
+        work = next_one.work}}}:run()
+    assert(result.ok, result.stderr)
+    times[i] = freeze(next_one, {over = {base}})
+  end
+  print(("freeze after a task that touched 10 of 100,000 files: %.1f ms"):format(
+    rounds.median(times) * 1000))
+end
+
+function parts.lookups()
+  local digests = {}
+  for i = 1, 1000 do
+    local key = ("%064x"):format(i)
+    if i % 100 == 1 then
+      digests[1] = store:tree_from(fill(place .. "/in" .. i, 20, "l" .. i)).digest
+    end
+    store:put_record("action", key, ("moonsand result 1\ntask r%d:install\naction %s\n"
+      .. "tree outputs %s\nseconds 1.000\n"):format(i, key, digests[1]))
+    store:put_record("intent", ("%064x"):format(i + 5000), key .. "\n")
+  end
+  local resolve, times = require "moonsand.build.resolve", {}
+  for round = 1, count do
+    store:close()
+    store = layer.open(place .. "/store", {sync = "off"})
+    local began = core.clock()
+    for i = 1, 1000 do
+      local action = store:record("intent", ("%064x"):format(i + 5000)):match "^(%x+)\n$"
+      assert(resolve.action(store, action))
+    end
+    times[round] = core.clock() - began
+  end
+  print(("1,000 look-ups, intent to a result that is whole: %.1f ms"):format(
+    rounds.median(times) * 1000))
+end
+
+--- The sources of busybox, where `make demo` or MOONSAND_DIR has them.
+local function busybox(command, state)
+  for _, downloads in ipairs {"build/demo/downloads",
+    (os.getenv "HOME" or "") .. "/.cache/moonsand/downloads"} do
+    if core.stat(downloads) then
+      sh(("mkdir -p %s && cp -a %s %s/"):format(state, downloads, state))
+      return os.execute(("%s build --state %s busybox >/dev/null 2>&1"):format(command, state))
+    end
+  end
+end
+
+function parts.restore()
+  local command, state = "bin/moonsand", place .. "/state"
+  if not busybox(command, state) then
+    return print "a cached busybox: not measured, its sources are not here (make demo)"
+  end
+  local program_of = ("%s build --state %s busybox >/dev/null 2>&1"):format(command, state)
+  local times = {}
+  for i = 1, 4 * count do
+    local began = core.clock()
+    assert(os.execute(program_of))
+    times[i] = core.clock() - began
+  end
+  print(("a cached busybox, all tasks, as a program: %.0f ms"):format(rounds.median(times) * 1000))
+end
+
+local ok, problem = xpcall(function()
+  for _, name in ipairs {"staging", "sysroot", "freeze", "touched", "lookups", "restore"} do
+    if #arg < 2 or chosen[name] then parts[name]() end
+  end
+end, debug.traceback)
+store:close()
+assert(core.remove_tree(place))
+if not ok then error(problem, 0) end
