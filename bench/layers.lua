@@ -38,40 +38,40 @@ local function fill(path, files, tag)
   return path
 end
 
---- Seconds to make and to remove, together.
+--- Seconds, and seconds of processor time.
 local function helper(...)
-  local words = table.concat({stage, ...}, " ")
-  local made, removed = sh(words):match("(%S+) (%S+)")
-  return made + removed
+  local seconds, busy = sh(table.concat({stage, ...}, " ")):match("(%S+) (%S+)")
+  return tonumber(seconds), tonumber(busy)
 end
 
+--- The same under user and mount namespaces of its own.
 local function mounted(lower)
+  local words = ("unshare -Urm %s overlay %s/point %s"):format(stage, place,
+    table.concat(lower, " "))
   return function()
-    local made, removed = sh(("unshare -Urm %s overlay %s/point %s"):format(stage, place,
-      table.concat(lower, " "))):match("(%S+) (%S+)")
-    return made + removed
+    local seconds, busy = sh(words):match("(%S+) (%S+)")
+    return tonumber(seconds), tonumber(busy)
   end
 end
 
---- A program that makes `to`, then the removal of it.
-local function program(text)
-  return function()
-    local began = core.clock()
-    assert(os.execute(text))
-    assert(core.remove_tree(place .. "/to"))
-    return core.clock() - began
-  end
+local function program(...)
+  local words = {"run", place .. "/to", ...}
+  return function() return helper(table.unpack(words)) end
 end
 
-local function report(title, names, ways, times)
-  local wall = rounds.take(ways, times)
+local function linked(how, from)
+  return function() return helper(how, from, place .. "/to") end
+end
+
+--- The ways, each with its ratios to the first: of time, and of processor time.
+local function report(title, names, ways, times, warm)
+  local wall, cpu = rounds.take(ways, times, warm)
   print(title)
-  local own = rounds.median(wall[1])
   for k, name in ipairs(names) do
-    print(("  %-28s %12.3f ms %10.0f"):format(name, rounds.median(wall[k]) * 1000,
-      rounds.median(wall[k]) / own))
+    print(("  %-28s %10.2f ms   x %-8.0f cpu %10.2f ms   x %.0f"):format(name,
+      rounds.median(wall[k]) * 1000, rounds.ratio(wall[k], wall[1]), rounds.median(cpu[k]) * 1000,
+      rounds.ratio(cpu[k], cpu[1])))
   end
-  return wall
 end
 
 local parts = {}
@@ -79,17 +79,15 @@ local parts = {}
 function parts.staging()
   core.mkdirs(place .. "/point")
   for _, files in ipairs {1000, 10000, 100000} do
-    local from = fill(("%s/from%d"):format(place, files), files, "f")
-    local to = place .. "/to"
-    report(("one layer of %d files"):format(files),
-      {"overlay", "link loop in C", "cp -al", "symlink forest in C", "rsync --link-dest", "cp -a"},
-      {mounted {from, place .. "/store/empty/a"},
-        function() return helper("link", from, to) end,
-        program(("cp -al %s %s"):format(from, to)),
-        function() return helper("symlink", from, to) end,
-        program(("rsync -a --link-dest=%s/ %s/ %s/"):format(from, from, to)),
-        program(("cp -a %s %s"):format(from, to))},
-      files == 100000 and 1 or count)
+    local from, to = fill(("%s/from%d"):format(place, files), files, "f"), place .. "/to"
+    local names = {"overlay", "link loop in C", "cp -al", "symlink forest in C",
+      "rsync --link-dest", "cp -a"}
+    local ways = {mounted {from, place .. "/store/empty/a"}, linked("link", from),
+      program("cp", "-al", from, to), linked("symlink", from),
+      program("rsync", "-a", "--link-dest=" .. from .. "/", from .. "/", to .. "/"),
+      program("cp", "-a", from, to)}
+    report(("one layer of %d files"):format(files), names, ways,
+      files == 100000 and 1 or count, 0)
     assert(core.remove_tree(from))
   end
 end
@@ -104,30 +102,29 @@ local function sysroot(layers, files)
   return list
 end
 
---- One command line for each layer, as Buildroot and others do it.
+--- One command for each layer, as Buildroot and others do it.
 local function each(list, text)
   local lines = {"set -e", "mkdir -p " .. place .. "/to"}
   for i, item in ipairs(list) do lines[i + 2] = (text:gsub("FROM", item.tree.path)) end
-  local script = place .. "/each.sh"
+  local script = ("%s/each.%s.sh"):format(place, text:match "^%w+")
   local file = assert(io.open(script, "w"))
   file:write((table.concat(lines, "\n"):gsub("TO", place .. "/to")))
   file:close()
-  return program("sh " .. script)
+  return program("sh", script)
 end
 
 function parts.sysroot()
   core.mkdirs(place .. "/point")
-  local list = sysroot(131, 10000)
-  local lower = layer.staging(list)
-  local trees = {}
+  local list, trees = sysroot(131, 10000), {}
   for i, item in ipairs(list) do trees[i] = item.tree end
+  local lower = layer.staging(list)
   local whole = store:tree_from {stack = trees}
   report("a sysroot of 131 layers, 10,000 files",
     {"overlay", "link loop in C (one tree)", "cp -al, a layer at a time",
       "rsync --link-dest, the same"},
-    {mounted(lower), function() return helper("link", whole.path, place .. "/to") end,
-      each(list, "cp -al FROM/. TO/"), each(list, "rsync -a --link-dest=FROM/ FROM/ TO/")}, count)
-  parts.sandbox_of(lower)
+    {mounted(lower), linked("link", whole.path), each(list, "cp -al FROM/. TO/"),
+      each(list, "rsync -a --link-dest=FROM/ FROM/ TO/")}, count, 0)
+  parts.sandboxes(lower)
 end
 
 local function run(lower)
@@ -140,13 +137,12 @@ local function run(lower)
   end
 end
 
-function parts.sandbox_of(lower)
-  local two = {lower[1], lower[2]}
-  local wall = report("a sandbox with a sysroot", {"of 2 layers", "of 131 layers"},
-    {run(two), run(lower)}, 20 * count)
+function parts.sandboxes(lower)
+  local wall = rounds.take({run {lower[1], lower[2]}, run(lower)}, 20 * count)
   local more = {}
   for i = 1, #wall[1] do more[i] = wall[2][i] - wall[1][i] end
-  print(("  131 layers cost %.2f ms more than 2"):format(rounds.median(more) * 1000))
+  print(("  a whole sandbox: 131 layers cost %.2f ms more than 2 (the fastest: %.2f ms)"):format(
+    rounds.median(more) * 1000, (rounds.fastest(wall[2]) - rounds.fastest(wall[1])) * 1000))
 end
 
 --- An upper directory of 10,000 files that together have a gibibyte.
@@ -161,28 +157,28 @@ local function gibibyte(path)
 end
 
 local function freeze(scratch, options)
-  local began = core.clock()
-  local work = store:freeze(scratch, options)
-  return core.clock() - began, work
+  local began, busy = core.clock(), os.clock()
+  store:freeze(scratch, options)
+  return core.clock() - began, os.clock() - busy
 end
 
 function parts.freeze()
-  local ratios, ours = {}, {}
+  local wall, cpu, ours = {}, {}, {}
   for i = 1, count do
     local scratch <close> = store:scratch()
     gibibyte(scratch.upper)
     local file = assert(io.open(scratch.upper .. "/round", "w"))
     file:write(i) -- another layer each time
     file:close()
-    local bare = tonumber(sh(stage .. " hash " .. scratch.upper):match("%S+"))
-    ours[i] = freeze(scratch)
-    ratios[i] = ours[i] / bare
+    local seconds, busy = helper("hash", scratch.upper)
+    local own, own_busy = freeze(scratch)
+    ours[i], wall[i], cpu[i] = own, own / seconds, own_busy / busy
     store:close()
     store = layer.open(place .. "/store", {sync = "off"})
     store:gc {max_used = 0}
   end
-  print(("freeze of 10,000 files, 1 GiB: %.0f ms, %.2f of the hash alone"):format(
-    rounds.median(ours) * 1000, rounds.median(ratios)))
+  print(("freeze of 10,000 files, 1 GiB: %.0f ms, %.2f of the hash alone, cpu %.2f"):format(
+    rounds.median(ours) * 1000, rounds.median(wall), rounds.median(cpu)))
 end
 
 function parts.touched()
@@ -218,14 +214,14 @@ function parts.lookups()
   for round = 1, count do
     store:close()
     store = layer.open(place .. "/store", {sync = "off"})
-    local began = core.clock()
+    local began = os.clock()
     for i = 1, 1000 do
       local action = store:record("intent", ("%064x"):format(i + 5000)):match "^(%x+)\n$"
       assert(resolve.action(store, action))
     end
-    times[round] = core.clock() - began
+    times[round] = os.clock() - began
   end
-  print(("1,000 look-ups, intent to a result that is whole: %.1f ms"):format(
+  print(("1,000 look-ups, intent to a result that is whole: %.1f ms of processor time"):format(
     rounds.median(times) * 1000))
 end
 
@@ -245,14 +241,10 @@ function parts.restore()
   if not busybox(command, state) then
     return print "a cached busybox: not measured, its sources are not here (make demo)"
   end
-  local program_of = ("%s build --state %s busybox >/dev/null 2>&1"):format(command, state)
-  local times = {}
-  for i = 1, 4 * count do
-    local began = core.clock()
-    assert(os.execute(program_of))
-    times[i] = core.clock() - began
-  end
-  print(("a cached busybox, all tasks, as a program: %.0f ms"):format(rounds.median(times) * 1000))
+  local wall, cpu = rounds.take({program("sh", "-c", ("'mkdir %s/to; exec %s build --state %s "
+    .. "busybox >/dev/null 2>&1'"):format(place, command, state))}, 4 * count)
+  print(("a cached busybox, all tasks, as a program: %.0f ms, processor %.0f ms"):format(
+    rounds.median(wall[1]) * 1000, rounds.median(cpu[1]) * 1000))
 end
 
 local ok, problem = xpcall(function()

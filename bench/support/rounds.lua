@@ -30,10 +30,11 @@ end
 --- function returned, {seconds, processor seconds?} in lists.
 ---@param ways fun(): number, number?[]
 ---@param count integer
-function M.take(ways, count)
+---@param warm? integer   rounds before the first that counts
+function M.take(ways, count, warm)
   local wall, cpu = {}, {}
   for k in ipairs(ways) do wall[k], cpu[k] = {}, {} end
-  for i = 1 - warm_up, count do
+  for i = 1 - (warm or warm_up), count do
     for k = 0, #ways - 1 do
       local at = (i + k) % #ways + 1
       core.poll({}, pause)
