@@ -2,6 +2,7 @@
 
 The rules are BitBake's, the code is moonsand's.
 """
+import os
 import sys
 
 from moonsand import channel
@@ -13,8 +14,23 @@ class BBHandledException(Exception):
     """An error that was told already."""
 
 
+# In a task's sandbox the output is what everybody listens to.
+_in_task = os.environ.pop("MOONSAND_TASK", None) is not None
+
+
+def tell(level, text):
+    """A message of a task, among what it writes."""
+    sys.stdout.flush()
+    data = text.encode("utf-8", "surrogateescape").replace(b"\x1e", b"?").replace(b"\x1f", b"?")
+    os.write(2, b"\x1emoonsand " + level + b" " + data + b"\x1f")
+
+
 def _say(level, args):
-    channel.post(b"l" + level + channel.text("".join(map(str, args))))
+    text = "".join(map(str, args))
+    if _in_task:
+        tell(level, text)
+    elif level not in (b"n", b"d"):
+        channel.post(b"l" + level + channel.text(text))
 
 
 def plain(*args):
@@ -22,15 +38,15 @@ def plain(*args):
 
 
 def debug(level, *args):
-    pass
+    _say(b"d", args)
 
 
 def verbnote(*args):
-    pass
+    _say(b"n", args)
 
 
 def note(*args):
-    pass
+    _say(b"n", args)
 
 
 def verbose(*args):
@@ -66,7 +82,7 @@ def fatal(*args, **named):
     raise BBHandledException("".join(map(str, args)))
 
 
-from bb import data_smart, filter, utils, data, event, parse, build, process  # noqa: E402,F401
+from bb import data_smart, filter, utils, data, event, parse, build, process, progress  # noqa: E402,F401
 from bb import fetch2  # noqa: E402
 
 sys.modules["bb.fetch"] = fetch = fetch2

@@ -1,4 +1,6 @@
 """Tasks, as far as they are shaped while a recipe is read."""
+import sys
+
 import bb
 
 
@@ -8,6 +10,14 @@ class FuncFailed(Exception):
 
 class TaskBase(bb.event.Event):
     """Events of tasks: nobody fires them while recipes are read."""
+
+
+class TaskProgress(bb.event.Event):
+    """How far a task is, in percent, and perhaps how fast."""
+
+    def __init__(self, progress, rate=None):
+        super().__init__()
+        self.progress, self.rate = progress, rate
 
 
 class TaskStarted(TaskBase):
@@ -43,7 +53,11 @@ def listtasks(d):
 
 
 def exec_func(func, d, dirs=None):
-    """Run a python function of a store."""
+    """Run a function of a store: in a task one of any language, else a python function."""
+    if bb._in_task:
+        sys.stdout.flush()
+        d._act("execute", func, list(dirs) if dirs is not None else None)
+        return
     from moonsand import run
     text = d.getVar(func, False)
     if not text:

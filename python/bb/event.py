@@ -65,6 +65,10 @@ def getName(e):
 
 def fire(event, d):
     """Let the handlers of a store see an event."""
+    import bb
+    if bb._in_task and isinstance(event, bb.build.TaskProgress):
+        bb.tell(b"g", "%d" % event.progress)
+        return
     kind = "bb.event." + type(event).__name__ if type(event).__module__ == __name__ else (
         type(event).__module__ + "." + type(event).__name__)
     event.data = d

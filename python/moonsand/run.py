@@ -1,5 +1,6 @@
 """What the other side asks for: expressions, functions, event handlers, definitions."""
 import builtins
+import contextlib
 import importlib
 import os
 import re
@@ -100,13 +101,29 @@ def _function(name, file, line, body, parameters):
     return own[name]
 
 
+@contextlib.contextmanager
+def inside(directory):
+    """In a directory; afterwards where one was before."""
+    before = os.getcwd() if directory else None
+    if directory:
+        os.chdir(directory)
+    try:
+        yield
+    finally:
+        if before:
+            os.chdir(before)
+
+
 def body(store, frame, at):
     """Run the body of a function on a store."""
     name, at = channel.text_of(frame, at)
     file, at = channel.text_of(frame, at)
     line, at = channel.number_of(frame, at)
     text, at = channel.text_of(frame, at)
-    _function(name, file, line, text, "d")(store)
+    directory, at = channel.text_of(frame, at)
+    with inside(directory):
+        _function(name, file, line, text, "d")(store)
+        sys.stdout.flush()
 
 
 def handler(store, frame, at):

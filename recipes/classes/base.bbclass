@@ -82,3 +82,47 @@ do_build[noexec] = "1"
 oe_runmake() {
     make ${PARALLEL_MAKE} ${EXTRA_OEMAKE} "$@"
 }
+
+# Messages of a task: to the log, and to who builds. Descriptor 19 is the output, whatever a function's
+# own is; where it is not there, the output has to do.
+moonsand_tell() {
+    if ! { printf '\036moonsand %s %s\037' "$1" "$2" >&19; } 2>/dev/null; then
+        echo "$2"
+    fi
+}
+
+bbplain() {
+    moonsand_tell p "$*"
+}
+
+bbnote() {
+    moonsand_tell n "$*"
+}
+
+bbverbnote() {
+    moonsand_tell n "$*"
+}
+
+bbwarn() {
+    moonsand_tell w "$*"
+}
+
+bberror() {
+    moonsand_tell e "$*"
+}
+
+bbfatal() {
+    moonsand_tell e "$*"
+    exit 1
+}
+
+bbfatal_log() {
+    moonsand_tell e "$*"
+    exit 1
+}
+
+# bbdebug LEVEL TEXT
+bbdebug() {
+    shift
+    moonsand_tell d "$*"
+}

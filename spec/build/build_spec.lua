@@ -396,17 +396,6 @@ describe("a wrong recipe", function()
     assert.matches("[ab]_1.bb:1$", problem.where)
   end)
 
-  it("with a task that wants the network is named", function()
-    local problem = refused({["p/p_1.bb"] = 'do_compile[network] = "1"\n'}, "p")
-    assert.matches("'p:compile' asks for the network", problem.message)
-    assert.matches("p/p_1.bb:1$", problem.where)
-  end)
-
-  it("with a task in lua is named", function()
-    local problem = refused({["p/p_1.bb"] = "lua do_compile() {\n    return 1\n}\n"}, "p")
-    assert.matches("'p:compile' is a lua function", problem.message)
-  end)
-
   it("without a checksum is named with the line to add", function()
     local problem = refused({
       ["p/p_1.bb"] = 'SRC_URI = "https://example.org/p-1.tar.gz"\n',

@@ -40,7 +40,8 @@ describe("the page of events", function()
     local here <close> = setmetatable({}, {__close = function(self) self.project:close() end})
     here.project = project.new()
     here.project:write {
-      ["a/a_1.bb"] = "do_compile() {\n    echo said\n}\n",
+      ["a/a_1.bb"] = "do_compile() {\n    echo said\n    bbwarn careful\n" ..
+        "    moonsand_tell g 50\n}\n",
       ["b/b_1.bb"] = 'MOONSAND_ERROR_LINES = "oops"\ndo_compile() {\n    false\n}\n',
     }
     local all = {}

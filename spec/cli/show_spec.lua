@@ -42,6 +42,20 @@ describe("the plain listener", function()
       options.written())
   end)
 
+  it("writes what a task says to who builds; notes only when they are asked for", function()
+    local function said(options)
+      local show = screen.show(options)
+      local listener = plain.new(show)
+      for _, level in ipairs {"plain", "note", "warn", "error", "debug"} do
+        listener:event {event = "task_message", task = "a:compile", level = level, text = "x\n"}
+      end
+      return show.written()
+    end
+    assert.are.equal("a:compile: x\nwarning: a:compile: x\nerror: a:compile: x\n", said())
+    assert.matches("\nnote: a:compile: x\n", said {verbose = true})
+    assert.are.equal("error: a:compile: x\n", said {quiet = true})
+  end)
+
   it("says after a minute of silence what still runs", function()
     local options = screen.show()
     local listener = plain.new(options)

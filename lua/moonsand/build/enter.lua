@@ -47,7 +47,7 @@ local function greeting_of(node, failure)
   for word in (node.data:flag(node.task, "dirs") or ""):gmatch "%S+" do directory = word end
   return M.greeting {
     task = node.name, failure = failure, cwd = directory,
-    variables = recipe.shell.emit(node.data, node.task):match "^(.-)\n*# line: ",
+    variables = recipe.shell.variables(node.data),
   }
 end
 

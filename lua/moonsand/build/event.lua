@@ -3,11 +3,13 @@
 local M = {}
 
 ---@class moonsand.build.Event
----@field event "build_started"|"task_started"|"task_log"|"task_waiting"|"task_ended"|"note"|
----  "build_ended"
+---@field event "build_started"|"task_started"|"task_log"|"task_message"|
+---  "task_progress"|"task_waiting"|"task_ended"|"note"|"build_ended"
 ---@field time number            seconds of the monotonic clock
 ---@field task? string           task_...: "zlib:compile"
----@field text? string           task_log, note
+---@field text? string           task_log, task_message, note
+---@field level? "plain"|"note"|"warn"|"error"|"debug"   task_message
+---@field percent? integer       task_progress
 ---@field total? integer         build_started: how many tasks there are
 ---@field run? integer           build_started: how many of them may run
 ---@field jobs? integer          build_started: how many at a time

@@ -7,10 +7,13 @@ local inputs = require "moonsand.build.inputs"
 local jobserver = require "moonsand.build.jobserver"
 local kept = require "moonsand.build.kept"
 local layer = require "moonsand.layer"
+local message = require "moonsand.build.message"
+local mixed = require "moonsand.build.mixed"
 local recipe = require "moonsand.recipe"
 local resolve = require "moonsand.build.resolve"
 local sandbox = require "moonsand.sandbox"
 local script = require "moonsand.build.script"
+local scripts_of = require "moonsand.build.scripts"
 local scope = require "moonsand.scope"
 local sources = require "moonsand.build.source"
 local read = require("moonsand.text").read
@@ -21,7 +24,6 @@ local M = {}
 --- Version of what a task sees; part of every signature.
 M.LAYOUT = "1: /work overlay; sysroots read-only; host /usr without /usr/local; uid 0; umask 022"
 
-local EXECUTABLE <const> = 493 -- 0755
 local SOURCES <const> = script.DIRECTORY .. "/sources"
 local mounts = {target = "/work/recipe-sysroot", native = "/work/recipe-sysroot-native"}
 
@@ -31,8 +33,8 @@ local mounts = {target = "/work/recipe-sysroot", native = "/work/recipe-sysroot-
 ---@field fetcher moonsand.build.Fetcher
 ---@field directory string                  logs and run scripts: <directory>/<recipe>/log.do_x
 
-local function check(ok, message, errno)
-  if not ok then fault.throw("fs", message, {errno = errno}) end
+local function check(ok, problem, errno)
+  if not ok then fault.throw("fs", problem, {errno = errno}) end
   return ok
 end
 
@@ -122,45 +124,6 @@ local function root_mount(options, store, list)
   table.insert(options.overlays, {target = "/", lower = lower, order = -2})
 end
 
--- [prefuncs], the task, [postfuncs]: each with a run script of its own.
-local function functions_of(node)
-  local d, list = node.data, {}
-  for _, name in ipairs(words(d:flag(node.task, "prefuncs"))) do list[#list + 1] = name end
-  list[#list + 1] = node.task
-  for _, name in ipairs(words(d:flag(node.task, "postfuncs"))) do list[#list + 1] = name end
-  return list
-end
-
----@class moonsand.build.Scripts
----@field names string[]                names of the run scripts in the sandbox
----@field scripts table<string, table>   name -> from `moonsand.recipe`.shell
----@field start string                  the start script
-
---- The scripts of a task.
----@param node moonsand.build.Node
----@param jobs boolean   is there a job pool?
----@return moonsand.build.Scripts
-function M.scripts(node, jobs)
-  local d, names, scripts = node.data, {}, {}
-  for _, func in ipairs(functions_of(node)) do
-    if not d:get(func) then
-      fault.throw("recipe", ("task '%s' has no function '%s'"):format(node.name, func), {
-        where = node.recipe.file, hint = ("write '%s() { ... }', or deltask %s"):format(func, func),
-      })
-    end
-    local name = func == node.task and "run." .. func or ("run.%s.%s"):format(node.task, func)
-    names[#names + 1] = name
-    scripts[name] = recipe.shell.script(d, func)
-  end
-  return {
-    names = names, scripts = scripts,
-    start = script.start {
-      names = names, jobs = jobs, trace = not node.roots, dirs = d:flag(node.task, "dirs"),
-      cleandirs = d:flag(node.task, "cleandirs"),
-    },
-  }
-end
-
 local function source_binds(workshop, node, binds, files)
   local kinds = node.data:flag(node.task, "sources")
   if not kinds then return end
@@ -196,6 +159,13 @@ local function work_mount(options, lower, scratch)
   end
 end
 
+local truths = {y = true, yes = true, ["1"] = true, t = true, ["true"] = true}
+
+-- [network]: the host's, for who takes upon himself that the result may differ the next time.
+local function network(d, task)
+  return truths[tostring(d:flag(task, "network") or ""):lower()] and "host" or "none"
+end
+
 --- Options of the sandbox of a task, without its streams: also what `moonsand shell` enters.
 ---@param workshop moonsand.build.Workshop
 ---@param node moonsand.build.Node
@@ -208,10 +178,10 @@ function M.options(workshop, node, scratch, setting, trace)
   local d = node.data
   local rooted = setting.trees.root ~= nil
   local jobs = not rooted and workshop.jobs or nil
-  local scripts = M.scripts(node, jobs ~= nil)
+  local scripts = scripts_of.make(node, jobs ~= nil)
   local options = {
-    name = node.name, root = "host", ids = "root", umask = tonumber(d:flag(node.task, "umask")
-      or "022", 8), hostname = "moonsand", network = "none", cwd = "/work",
+    name = node.name, root = "host", ids = "root", hostname = "moonsand", cwd = "/work",
+    umask = tonumber(d:flag(node.task, "umask") or "022", 8), network = network(d, node.task),
     command = script.command("start", rooted), env = {HOME = "/tmp", LANG = "C", TERM = "dumb"},
     overlays = {}, binds = {}, dirs = {},
     files = {{target = script.DIRECTORY .. "/start", text = scripts.start}},
@@ -232,7 +202,7 @@ function M.options(workshop, node, scratch, setting, trace)
   for _, name in ipairs(scripts.names) do
     local text = scripts.scripts[name].text
     table.insert(options.files,
-      {target = script.DIRECTORY .. "/" .. name, text = text, mode = EXECUTABLE})
+      {target = script.DIRECTORY .. "/" .. name, text = text, mode = scripts_of.EXECUTABLE})
   end
   if trace then
     table.insert(options.binds,
@@ -244,6 +214,7 @@ function M.options(workshop, node, scratch, setting, trace)
     for name, value in pairs(jobs:environment()) do options.env[name] = value end
   end
   source_binds(workshop, node, options.binds, options.files)
+  if scripts.mixed then mixed.add(d, node.task, scripts.functions, options) end
   return options, scripts
 end
 
@@ -265,8 +236,10 @@ end
 
 -- What a person needs to know of a run that did not end well.
 local function describe_failure(node, result, scripts, trace, marks)
-  local failure = failing_command(node, scripts, trace, marks)
-  failure.exit_code, failure.signal = result.exit_code, result.signal
+  local failure = marks.failed and message.decode_failure(marks.failed) or
+    failing_command(node, scripts, trace, marks.text)
+  failure.where = failure.where or graph.place(node.recipe, node.task)
+  failure.exit_code, failure.signal = failure.exit_code or result.exit_code, result.signal
   local patterns = words(node.data:get "MOONSAND_ERROR_LINES")
   failure.patterns = #patterns > 0 and patterns or nil
   if result.outcome ~= "exit" and result.outcome ~= "signal" then
@@ -276,18 +249,9 @@ local function describe_failure(node, result, scripts, trace, marks)
   return failure
 end
 
-local function save_scripts(workshop, node, scripts)
-  check(core.mkdirs(("%s/%s"):format(workshop.directory, node.recipe.name)))
-  for _, name in ipairs(scripts.names) do
-    local path = ("%s/%s/%s"):format(workshop.directory, node.recipe.name, name)
-    write(path, scripts.scripts[name].text)
-    check(core.chmod(path, EXECUTABLE))
-  end
-end
-
 -- Run it with its output going to the log and to whoever listens; the run script's report on a
 -- failure is for us alone.
-local function run(options, log_path, on_output)
+local function run(options, log_path, on_output, on_message)
   local _ <close> = check(core.lock(log_path, "exclusive")) -- for `moonsand log -f`: it is running
   local log <close> = check(core.open(log_path, "w"))
   local output = script.output(function(text)
@@ -295,20 +259,32 @@ local function run(options, log_path, on_output)
     while from <= #text do from = from + check(log:write(text, from)) end
     on_output(text)
   end, recipe.shell.is_mark)
+  local failed
+  local splitter = message.splitter(function(text) output:take(text) end, function(level, text)
+    if level == "failed" then
+      failed, level, text = text, "error", message.decode_failure(text).message
+    else
+      on_message(level, text)
+    end
+    local line = message.line(level, text)
+    if line then output:insert(line) end
+  end)
   options.stdout, options.stderr = "capture", "stdout"
-  options.on_output = function(_, bytes) output:take(bytes) end
+  options.on_output = function(_, bytes) splitter:take(bytes) end
   local result = sandbox.new(options):run()
+  splitter:finish()
   output:finish()
-  return result, output.marks
+  return result, {text = output.marks, failed = failed}
 end
 
 --- Run a task over the layers of `over`. On success its upper becomes a work layer.
 ---@param workshop moonsand.build.Workshop
 ---@param node moonsand.build.Node
 ---@param on_output fun(text: string)
+---@param on_message fun(level: string, text: string)   from `bbwarn` and its kin
 ---@return moonsand.Layer? layer
 ---@return table? failure   command, cwd, where, exit_code, signal, message, kept
-function M.run(workshop, node, on_output)
+function M.run(workshop, node, on_output, on_message)
   local undo <close> = scope.new()
   local setting = assert(M.setting(node))
   local scratch = workshop.store:scratch()
@@ -316,8 +292,9 @@ function M.run(workshop, node, on_output)
   local trace = scratch.path .. "/trace"
   write(trace, "")
   local options, scripts = M.options(workshop, node, scratch, setting, trace)
-  save_scripts(workshop, node, scripts)
-  local result, marks = run(options, M.path(workshop.directory, node, "log"), on_output)
+  scripts_of.save(workshop.directory, node, scripts)
+  local result, marks = run(options, M.path(workshop.directory, node, "log"), on_output,
+    on_message)
   node.usage = result.usage
   node.killed = result.outcome ~= "exit" or (result.leftovers or 0) > 0
   if result.ok then

@@ -30,7 +30,7 @@ end
 ---@param home string   the directory of helper.py
 ---@return moonsand.recipe.Python
 function M.new(home)
-  local python = {}
+  local python = {home = home}
 
   function python.start(stream, directories)
     if not core.stat(interpreter, "follow") then

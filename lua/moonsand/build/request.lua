@@ -41,30 +41,15 @@ local function forced_names(list, nodes)
   return forced
 end
 
-local function is_set(value)
-  return value and value ~= "" and value ~= "0"
-end
-
 -- What a recipe may say, and moonsand cannot do yet, is refused before anything runs.
 local function refuse(node)
   local d = node.data
-  if is_set(d:flag(node.task, "network")) and not d:flag(node.task, "builtin") then
-    fault.throw("recipe", ("task '%s' asks for the network, which only do_fetch has"):format(
-      node.name), {
-      where = graph.place(node.recipe, node.task, nil, "network"),
-      hint = "name what it needs in SRC_URI",
-    })
-  end
   local root = d:flag(node.task, "root")
   if root and root ~= "" and root ~= "outputs" then
     fault.throw("recipe", ("the flag [root] of task '%s' is '%s'"):format(node.name, root), {
       where = graph.place(node.recipe, node.task, nil, "root"),
       hint = [[write "outputs", or leave it out for the host's root]],
     })
-  end
-  if d:flag(node.task, "lua") then
-    fault.throw("recipe", ("task '%s' is a lua function; tasks are shell functions so far"):format(
-      node.name), {where = graph.place(node.recipe, node.task), hint = "write it in shell"})
   end
 end
 

@@ -55,6 +55,12 @@ local runners = {}
 function runners.task(build, node)
   local frozen, failure = execute.run(build.workshop, node, function(text)
     build.events:send("task_log", {task = node.name, text = text})
+  end, function(level, text)
+    if level == "progress" then
+      build.events:send("task_progress", {task = node.name, percent = tonumber(text)})
+    else
+      build.events:send("task_message", {task = node.name, level = level, text = text})
+    end
   end)
   if not frozen then return nil, failure end
   return {layer = frozen.digest, trees = collect.run(build.store, node, frozen)}

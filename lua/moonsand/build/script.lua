@@ -2,12 +2,14 @@
 --- bash writes every command of the run script to a trace, so a failure can show the command as it
 --- ran, and the directory.
 local jobserver = require "moonsand.build.jobserver"
+local message = require "moonsand.build.message"
 local words = require("moonsand.text").words
 
 local M = {}
 
 M.DIRECTORY = "/run/moonsand"
-local TRACE <const> = M.DIRECTORY .. "/trace"
+--- Where bash writes what it runs.
+M.TRACE = M.DIRECTORY .. "/trace"
 local TRACE_FD <const> = 18
 
 -- Functions of the run script that only report, and calls of them: not what failed.
@@ -19,28 +21,43 @@ local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
+local function tracing()
+  return ("BASH_XTRACEFD=%d\n"):format(TRACE_FD) ..
+    [[PS4=$'\x1e\x1f${LINENO} ${BASH_LINENO[*]-}\x1f${FUNCNAME[*]-}\x1f${PWD}\x1f']]
+end
+
+--- The start script of one run script whose descriptors are there already.
+---@param path string   of the run script
+---@return string
+function M.traced(path)
+  return ("set -e\n%s\nset -x; . %s\n"):format(tracing(), path)
+end
+
 --- The start script: directories, the job pool, the trace, then the run scripts in their order.
 ---@param options {names: string[], dirs?: string, cleandirs?: string, jobs?: boolean,
----  trace?: boolean}
----  names: run scripts, as they are called in the sandbox's directory; trace: the shell is bash
+---  trace?: boolean, inside?: string}
+---  names: run scripts, as they are called in the sandbox's directory; trace: the shell is bash;
+---  inside: the command that runs the functions instead of the shell, directories and all
 ---@return string
 function M.start(options)
-  local lines = {"set -e"}
-  for _, directory in ipairs(words(options.cleandirs)) do
+  local lines = {"set -e", ("exec %d>&1"):format(message.FD)}
+  for _, directory in ipairs(words(not options.inside and options.cleandirs)) do
     lines[#lines + 1] = ("rm -rf -- %s"):format(quote(directory))
     lines[#lines + 1] = ("mkdir -p -- %s"):format(quote(directory))
   end
-  for _, directory in ipairs(words(options.dirs)) do
+  for _, directory in ipairs(words(not options.inside and options.dirs)) do
     lines[#lines + 1] = ("mkdir -p -- %s"):format(quote(directory))
   end
   if options.jobs then
     lines[#lines + 1] = ("exec %d<>%s"):format(jobserver.FD, jobserver.TARGET)
   end
   if options.trace then
-    lines[#lines + 1] = ("exec %d>>%s"):format(TRACE_FD, TRACE)
-    lines[#lines + 1] = ("BASH_XTRACEFD=%d"):format(TRACE_FD)
-    lines[#lines + 1] =
-      [[PS4=$'\x1e\x1f${LINENO} ${BASH_LINENO[*]-}\x1f${FUNCNAME[*]-}\x1f${PWD}\x1f']]
+    lines[#lines + 1] = ("exec %d>>%s"):format(TRACE_FD, M.TRACE)
+    lines[#lines + 1] = tracing()
+  end
+  if options.inside then
+    lines[#lines + 1] = "exec " .. options.inside
+    return table.concat(lines, "\n") .. "\n"
   end
   local set = options.trace and "set -x; " or ""
   for i, name in ipairs(options.names) do
@@ -131,6 +148,13 @@ function Output:take(bytes)
   if self.pending == "" then pass[#pass + 1] = rest end
   local out = table.concat(pass)
   if out ~= "" then self.emit(out) end
+end
+
+--- A line of our own; it is no part of the line that the program may be writing.
+---@param line string
+function Output:insert(line)
+  self:finish()
+  self.emit(line)
 end
 
 --- The end: what was held back is passed on.

@@ -2,6 +2,7 @@
 --- The key of a task is the SHA-256 of that text, and the difference of two texts is the answer to
 --- "why did it run again". No host path, time, user or job count is in it.
 local core = require "moonsand.core"
+local mixed = require "moonsand.build.mixed"
 local order = require "moonsand.order"
 local recipes = require "moonsand.recipe"
 local sources = require "moonsand.build.source"
@@ -13,8 +14,8 @@ local FORMAT <const> = "moonsand signature 1"
 
 -- Flags of a task that change what it does. Dependency flags are in the inputs, not here.
 local task_flags = {
-  "builtin", "cleandirs", "collect", "dirs", "noexec", "postfuncs", "prefuncs", "root", "sources",
-  "umask",
+  "builtin", "cleandirs", "collect", "dirs", "network", "noexec", "postfuncs", "prefuncs", "root",
+  "sources", "umask",
 }
 
 local escapes = {["\\"] = "\\\\", ["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ["\0"] = "\\0"}
@@ -147,7 +148,7 @@ end
 -- The unexpanded texts, as BitBake has it: what they refer to has entries of its own. Only where a
 -- text is computed can its value change without it.
 local function add_texts(signature, node, context)
-  local d = node.data
+  local d, python = node.data, false
   local names, texts = recipes.references(d, node.task)
   names[#names + 1] = node.task
   for _, name in ipairs(names) do
@@ -157,7 +158,10 @@ local function add_texts(signature, node, context)
       signature:add("value", name, portable(d:get(name) or "", context.directories))
     end
     if d:flag(name, "export") then signature:add("export", name, "1") end
+    python = python or kind == "function" and d:flag(name, "python")
   end
+  if not python then return end
+  for name, digest in order.sorted(mixed.digests(d)) do signature:add("python", name, digest) end
 end
 
 local function add_sources(signature, node)

@@ -54,6 +54,17 @@ function Bridge:library(directory, name, modules)
   if self.helper.stream then self.helper:post("A", message) end
 end
 
+--- The packages of metadata layers.
+---@return {directory: string, name: string, modules: string}[]
+function Bridge:packages()
+  local list = {}
+  for i, message in ipairs(self.libraries) do
+    local directory, name, modules = unpack("<s4s4s4", message)
+    list[i] = {directory = directory, name = name, modules = modules}
+  end
+  return list
+end
+
 --- The directories of the packages of metadata layers.
 ---@return string[]
 function Bridge:libraries_read()
@@ -265,11 +276,12 @@ end
 ---@param file string
 ---@param line integer   of the header
 ---@param text string
-function Bridge:run(d, name, file, line, text)
+---@param directory? string   where it runs
+function Bridge:run(d, name, file, line, text, directory)
   local where = ("%s:%d"):format(file, line)
   local what = ("python %s()"):format(name)
   local _, thrown = guarded(d, function()
-    return ask(self, d, "B", where, pack("<s4s4I4s4", name, file, line, text))
+    return ask(self, d, "B", where, pack("<s4s4I4s4s4", name, file, line, text, directory or ""))
   end, what, where)
   if thrown then rethrow(self, d, thrown, what, where, "python") end
 end

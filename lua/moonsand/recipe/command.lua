@@ -260,7 +260,7 @@ scan = function(found, text, at, inside)
       if not more then open[#open] = nil end
       state = nil
     end
-    at = match(text, "^[ \t\r]*()", at)
+    at = match(text, "^[ \t\r]*()", at) or #text + 1
     local c = byte(text, at)
     if c == nil then break end
     if c == 10 then

@@ -10,7 +10,8 @@ local pack, unpack, sub = string.pack, string.unpack, string.sub
 
 ---@class moonsand.recipe.Python     how to run the helper; whoever reads recipes gives it
 ---@field start fun(stream: moonsand.Fd, directories: moonsand.recipe.Seen[]): {close: fun(self)}
----  python3 helper.py, with the stream as its input and output. Throws a fault.
+---  python3 helper.py, with the stream as its input and output. Throws a fault. A second result
+---  is a stream to talk to it by, instead of the other end.
 
 ---@class moonsand.recipe.Seen       a directory that the helper sees
 ---@field path string
@@ -46,13 +47,14 @@ function Helper:start(directories)
   local ours, theirs = core.pair()
   if not ours then fault.throw("host", "python helper: " .. theirs) end
   forget_all(self)
-  local ok, process = pcall(self.python.start, theirs, directories)
+  local ok, process, stream = pcall(self.python.start, theirs, directories)
   theirs:close()
   if not ok then
     ours:close()
     error(process, 0)
   end
-  self.process, self.stream = process, ours
+  if stream then ours:close() end
+  self.process, self.stream = process, stream or ours
   self.generation = self.generation + 1
   return true
 end

@@ -130,12 +130,12 @@ local library = {
 -- Helpers that know the store.
 local function helpers(d, view, more)
   local own = {d = view}
-  for name, value in pairs(more or {}) do own[name] = value end
   function own.contains(...) return M.contains(d, ...) end
   function own.contains_any(...) return M.contains_any(d, ...) end
   function own.filter(...) return M.filter(d, ...) end
   function own.call(name) return M.call(d, name, more) end
   function own.from_file(part) return (select(part, M.from_file(d:get("FILE")))) end
+  for name, value in pairs(more or {}) do own[name] = value end
   return own
 end
 

@@ -153,6 +153,14 @@ function verbs.handlers(bridge, d, event)
   return lines
 end
 
+function verbs.execute(bridge, d, name, dirs)
+  if not bridge.execute then
+    fault.throw("recipe", ("'%s' is a shell function: only tasks can run it"):format(name), {
+      where = d:place(name), reason = "python"})
+  end
+  bridge.execute(d, name, dirs)
+end
+
 function verbs.expand_keys(_, d) d:expand_keys() end
 
 function verbs.depends_on(_, d, path)

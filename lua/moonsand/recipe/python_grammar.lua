@@ -88,7 +88,8 @@ local trees = {} -- code -> tree, or false
 function M.tree(code)
   local tree = trees[code]
   if tree == nil then
-    tree = grammar:match(code) or false
+    local ok, found = pcall(grammar.match, grammar, code)
+    tree = ok and found or false -- what is nested too deeply is beyond it, too
     trees[code] = tree
   end
   return tree

@@ -2,7 +2,6 @@
 local command = require "moonsand.recipe.command"
 local data = require "moonsand.recipe.data"
 local fault = require "moonsand.fault"
-local python = require "moonsand.recipe.python"
 
 local M = {}
 
@@ -83,7 +82,10 @@ local function variable(d, name)
   return ('export %s="%s"\n'):format(name, value)
 end
 
-local function variables(d)
+--- The lines of a run script that set what is exported.
+---@param d moonsand.recipe.Data
+---@return string
+function M.variables(d)
   local out = {}
   for _, name in ipairs(d:export_names()) do out[#out + 1] = variable(d, name) end
   return table.concat(out)
@@ -132,7 +134,7 @@ local function check(d, name)
   local where = ("%s:%s"):format(flags.filename, flags.lineno)
   if flags.python then
     fault.throw("recipe", ("'%s' is a python function"):format(name), {where = where,
-      hint = python.hint, reason = "python"})
+      hint = "a task runs it", reason = "python"})
   elseif flags.lua then
     fault.throw("recipe", ("'%s' is a lua function, not a shell function"):format(name), {
       where = where, reason = "task", hint = "run it with recipe.lua.call"})
@@ -168,7 +170,7 @@ end
 function M.emit(d, name)
   check(d, name)
   local script = {line = 1, pieces = {}}
-  add(script, variables(d) .. "\n")
+  add(script, M.variables(d) .. "\n")
   add_function(script, d, name)
   for _, each in ipairs(M.closure(d, name)) do add_function(script, d, each) end
   return table.concat(script)
@@ -183,7 +185,7 @@ function M.script(d, name)
   check(d, name)
   local script = {line = 1, pieces = {}}
   add(script, prologue)
-  add(script, variables(d) .. "\n")
+  add(script, M.variables(d) .. "\n")
   local functions = M.closure(d, name)
   table.insert(functions, 1, name)
   for _, each in ipairs(functions) do add_function(script, d, each) end

@@ -33,6 +33,11 @@ function Plain:task_log(event)
   self.partial[event.task] = text:sub(from)
 end
 
+function Plain:task_message(event)
+  local line = format.message(event, self)
+  if line then self:say(line) end
+end
+
 local tints = {ok = "green", failed = "red", cached = "dim", skipped = "dim"}
 
 local function outcome(self, event)

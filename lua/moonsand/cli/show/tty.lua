@@ -68,6 +68,16 @@ function Tty:task_waiting(event)
   self:note {text = event.task .. " is being made by another build; waiting for it"}
 end
 
+function Tty:task_message(event)
+  local line = format.message(event, self)
+  if line then above(self, line) end
+end
+
+function Tty:task_progress(event)
+  local task = self.running[event.task]
+  if task then task.text = ("%d %%"):format(event.percent) end
+end
+
 function Tty:note(event)
   if not self.quiet then above(self, event.text .. "\n") end
 end
