@@ -46,9 +46,9 @@ describe("lint finds", function()
   end)
 
   it("a package that the recipe does not make", function()
-    local list, found = check 'FILES:${PN}-tools = "/x"\nFILES:${PN}-dev = "/y"\n'
+    local list, found = check 'FILES:${PN}-deb = "/x"\nFILES:${PN}-dev = "/y"\n'
     assert.are.same({"1 package"}, list)
-    assert.are.equal("PACKAGES is 'a a-dev'", found[1].fix)
+    assert.are.equal("did you mean 'a-dev'?", found[1].fix)
   end)
 
   it("a tab in the indentation of Python, once a function", function()

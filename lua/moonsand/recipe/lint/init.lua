@@ -25,15 +25,12 @@ Lint.__index = Lint
 ---@param config moonsand.recipe.Configuration
 ---@return moonsand.recipe.Lint
 function M.new(config)
-  local libraries, disk = {}, config.reader.disk
-  for _, directory in ipairs(find.split(config.data:get("BBPATH"))) do
-    libraries[#libraries + 1] = directory .. "/lib"
-  end
+  local disk = config.reader.disk
   local self = setmetatable({config = config, matchers = {}}, Lint)
   self.uses = use.new(function(path)
     local ok, statements = pcall(scan.scan, disk.read(path) or "", path)
     return ok and statements or nil
-  end, disk, libraries)
+  end, disk, find.split(config.data:get("BBPATH")))
   self.context = {above = config.data, matches = function(d, pattern, name)
     pattern = pattern:gsub("%+", "\\+")
     local match = self.matchers[pattern] or regex.matcher(d, pattern, true)
@@ -120,7 +117,7 @@ local function check_recipes(self, file, statements)
       local recipes = usable(variants)
       if #recipes > 0 and reads(first, file) then
         count = count + 1
-        value.check(self.context, recipes, file, round(count))
+        value.check(self.context, recipes, variants, file, round(count))
         self.uses:check(statements, recipes, round(count))
       end
       self.config.loaded[each] = nil

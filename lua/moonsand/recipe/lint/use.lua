@@ -32,16 +32,10 @@ Uses.__index = Uses
 --- What uses names. Files are looked at once.
 ---@param scan fun(path: string): moonsand.recipe.Statement[]?
 ---@param disk moonsand.recipe.Disk
----@param libraries string[]   directories of Python that metadata calls
+---@param path string[]   BBPATH
 ---@return moonsand.recipe.lint.Uses
-function M.new(scan, disk, libraries)
-  local python = {}
-  for _, directory in ipairs(libraries) do
-    for _, path in ipairs(find.walk(disk, directory, ".py")) do
-      add_words(python, disk.read(path))
-    end
-  end
-  return setmetatable({scan = scan, files = {}, python = python}, Uses)
+function M.new(scan, disk, path)
+  return setmetatable({scan = scan, disk = disk, path = path, files = {}}, Uses)
 end
 
 local function words_of(self, path)
@@ -65,9 +59,30 @@ local function is_known(name)
   return known[name] or name:find("^BB_") or name:find("^SRCREV")
 end
 
--- Is a word among those of any file that the recipe was made from?
+local places = {{"lib", ".py"}, {"classes", ".bbclass"}, {"classes-recipe", ".bbclass"},
+  {"classes-global", ".bbclass"}, {"conf", ".conf"}, {"conf", ".inc"}}
+
+-- Words of what any recipe may come to use: libraries, all classes, all configuration files.
+local function common_words(self)
+  if self.common then return self.common end
+  self.common = {}
+  for _, directory in ipairs(self.path) do
+    for _, place in ipairs(places) do
+      for _, path in ipairs(find.walk(self.disk, directory .. "/" .. place[1], place[2])) do
+        if place[1] == "lib" then
+          add_words(self.common, self.disk.read(path))
+        else
+          for word in pairs(words_of(self, path)) do self.common[word] = true end
+        end
+      end
+    end
+  end
+  return self.common
+end
+
+-- Is a word among those of any file that the recipe was made from, or may be?
 local function is_used(self, recipe, name)
-  if self.python[name] then return true end
+  if common_words(self)[name] then return true end
   local store = recipe.data
   while store do
     for path, read in pairs(store.files) do

@@ -103,11 +103,8 @@ end
 
 local operators = {append = true, prepend = true, remove = true}
 
--- Overrides of classes that no recipe names itself.
-local late = {["class-target"] = true}
-
 local function check_override(recipes, entry, override, add)
-  if active_in_any(recipes, override) or late[override] then return end
+  if active_in_any(recipes, override) then return end
   local name = entry.name
   if override:find("^class%-") then
     add(entry.line, "override", ("'%s' has no effect: no variant of the recipe is '%s'"):format(
@@ -155,11 +152,12 @@ local function check_package(context, recipes, entry, base, part, add)
     if not ok or made(context.matches, recipe, package) then return end
     if told_of_packages(recipe):find(part:gsub("^%${B?PN}", ""), 1, true) then return end
   end
+  local near = fault.nearest(recipes[1].data:expand(part), recipes[1].packages)
   add(entry.line, "package", ("'%s' has no effect: the recipe makes no package '%s'"):format(
-    entry.name, part), ("PACKAGES is '%s'"):format(table.concat(recipes[1].packages, " ")))
+    entry.name, part), near and ("did you mean '%s'?"):format(near) or "add it to PACKAGES")
 end
 
-local function check_names(context, recipes, entry, add)
+local function check_names(context, recipes, all, entry, add)
   local base, rest = (entry.name or ""):match("^([^:]+):(.*)$")
   if not base then return end
   for part in rest:gmatch("[^:]+") do
@@ -167,7 +165,7 @@ local function check_names(context, recipes, entry, add)
       if part:find("$", 1, true) then
         check_package(context, recipes, entry, base, part, add)
       else
-        check_override(recipes, entry, part, add)
+        check_override(all, entry, part, add)
       end
     end
   end
@@ -220,10 +218,11 @@ end
 --- Check what a file says, in a recipe with its variants.
 ---@param context {above: moonsand.recipe.Data, matches: fun(d: table, pattern: string,
 ---  name: string): boolean}
----@param recipes moonsand.recipe.Recipe[]   the variants
+---@param recipes moonsand.recipe.Recipe[]   the variants that did not take themselves out
+---@param all moonsand.recipe.Recipe[]       all variants
 ---@param file string
 ---@param add fun(line: integer, rule: string, message: string, fix: string)
-function M.check(context, recipes, file, add)
+function M.check(context, recipes, all, file, add)
   local names = {}
   for _, recipe in ipairs(recipes) do
     each_entry(recipe, context.above, file, function(name, entry)
@@ -231,7 +230,7 @@ function M.check(context, recipes, file, add)
       if not names[name][entry] then
         names[name][entry] = true
         check_undefined(recipes, name, entry, add)
-        check_names(context, recipes, entry, add)
+        check_names(context, recipes, all, entry, add)
       end
     end)
   end
