@@ -9,7 +9,7 @@ local M = {}
 local pack, unpack = string.pack, string.unpack
 
 -- Changes with what a record holds.
-local format = "moonsand parse cache 2"
+local format = "moonsand parse cache 3"
 
 ---@class moonsand.recipe.Cache
 ---@field hits integer
@@ -28,22 +28,25 @@ local function identity(self, path)
   return known
 end
 
--- The whole file: a digest, then strings, each once, then records: name, digest of the paths'
--- identities, paths and tasks as numbers of strings, text.
-local function parse(text)
-  local records = {}
+-- The whole file: a digest; then strings, each once, a path with its identity; then records: name,
+-- paths and tasks as numbers of strings, text. A path that is another one now is in `others`.
+local function parse(self, text)
   local digest, body = text:match("^" .. format .. "\n(%x+)\n(.*)$")
-  if not digest or core.sha256(body) ~= digest then return records end
+  if not digest or core.sha256(body) ~= digest then return end
   local strings, count, at = {}, unpack("<I4", body)
-  for i = 1, count do strings[i], at = unpack("<s4", body, at) end
+  for i = 1, count do
+    local was
+    strings[i], was, at = unpack("<s4s4", body, at)
+    if was ~= "" and identity(self, strings[i]) ~= was then
+      self.others[i] = true
+    end
+  end
   while at <= #body do
     local file
     local record = {strings = strings}
-    file, record.paths, record.identity, record.tasks, record.text, at =
-      unpack("<s4s4s4s4s4", body, at)
-    records[file] = record
+    file, record.paths, record.tasks, record.text, at = unpack("<s4s4s4s4", body, at)
+    self.records[file] = record
   end
-  return records
 end
 
 local function numbered(strings, list)
@@ -73,10 +76,11 @@ end
 function M.open(directory, key)
   local self = setmetatable({
     directory = directory, path = ("%s/%s"):format(directory, core.sha256(format .. key)),
-    identities = {}, hits = 0, misses = 0, changed = false,
+    identities = {}, hits = 0, misses = 0, changed = false, records = {},
+    others = {}, -- numbers of the paths that are other ones than when the cache was written
   }, Cache)
   local text = read(self.path)
-  self.records = text and parse(text) or {}
+  if text then parse(self, text) end
   return self
 end
 
@@ -91,16 +95,13 @@ function M.key(files, more)
   return core.sha256(table.concat(parts, "\0\0"))
 end
 
-local function identities(self, paths)
-  local list = {}
-  for i, path in ipairs(paths) do list[i] = identity(self, path) end
-  return core.sha256(table.concat(list, "\n"))
-end
-
--- The same of a record of the file: a list of numbers, often that of many files.
-local function identities_of(self, record)
-  if not record.strings then return identities(self, record.paths) end
-  return identities(self, numbered(record.strings, record.paths))
+-- Is a record what would be put now?
+local function holds(self, record)
+  if not record.strings or next(self.others) == nil then return true end
+  for at = 1, #record.paths, 4 do
+    if self.others[(unpack("<I4", record.paths, at))] then return false end
+  end
+  return true
 end
 
 --- The fields of a file's recipes, when nothing changed since they were put.
@@ -109,7 +110,7 @@ end
 ---@return (fun(variant: integer): string[])? lines   the lines of the tasks of one of them
 function Cache:get(file)
   local record = self.records[file]
-  if record and identities_of(self, record) == record.identity then
+  if record and holds(self, record) then
     local chunk = load(record.text, "=cache", "t", {})
     if chunk then
       self.hits = self.hits + 1
@@ -123,19 +124,19 @@ end
 ---@param file string
 ---@param record moonsand.recipe.Record
 function Cache:put(file, record)
-  self.records[file] = {paths = record.paths, text = record.text, tasks = record.tasks,
-    identity = identities(self, record.paths)}
+  self.records[file] = {paths = record.paths, text = record.text, tasks = record.tasks}
+  for _, path in ipairs(record.paths) do identity(self, path) end
   self.changed = true
 end
 
 -- Strings get numbers; what has a list of them is written as its numbers.
-local function numbering()
+local function numbering(self)
   local numbers, strings = {}, {}
-  return function(list)
+  return function(list, are_paths)
     local parts = {}
     for i, text in ipairs(list) do
       if not numbers[text] then
-        strings[#strings + 1] = pack("<s4", text)
+        strings[#strings + 1] = pack("<s4s4", text, are_paths and identity(self, text) or "")
         numbers[text] = pack("<I4", #strings)
       end
       parts[i] = numbers[text]
@@ -145,13 +146,14 @@ local function numbering()
 end
 
 local function encoded(self, known)
-  local number, strings = numbering()
+  local number, strings = numbering(self)
   local parts = {}
   for file, record in order.sorted(self.records) do
-    if known[file] then
+    if known[file] and holds(self, record) then
       local tasks = {}
-      for i, lines in ipairs(whole(record).tasks) do tasks[i] = pack("<s4", number(lines)) end
-      parts[#parts + 1] = pack("<s4s4s4s4s4", file, number(record.paths), record.identity,
+      record = whole(record)
+      for i, lines in ipairs(record.tasks) do tasks[i] = pack("<s4", number(lines)) end
+      parts[#parts + 1] = pack("<s4s4s4s4", file, number(record.paths, true),
         table.concat(tasks), record.text)
     end
   end

@@ -30,10 +30,20 @@ local function index(self, recipe)
   end
   for _, name in ipairs(recipe.packages or {}) do add(self.packages, name, recipe) end
   for _, name in ipairs(recipe.rprovides or {}) do add(self.rprovided, name, recipe) end
-  for _, pattern in ipairs(recipe.dynamic or {}) do
-    if not self.dynamic[pattern] then self.dynamic[#self.dynamic + 1] = pattern end
-    add(self.dynamic, pattern, recipe)
+  for _, pattern in ipairs(recipe.dynamic or {}) do add(self.dynamic, pattern, recipe) end
+end
+
+-- Expressions by the text that what they match must begin with: there are thousands of them.
+local function by_beginning(self)
+  local beginnings = {}
+  for text in pairs(self.dynamic) do
+    local literal, after = text:match("^%^?([%w_-]*)()")
+    if text:find("^[*?{]", after) then literal = literal:sub(1, -2) end
+    if text:find("|", 1, true) then literal = "" end
+    beginnings[literal] = beginnings[literal] or {}
+    table.insert(beginnings[literal], text)
   end
+  return beginnings
 end
 
 --- A catalogue of recipes. Those that took themselves out are known only by the reason.
@@ -112,9 +122,12 @@ local function runtime_list(self, name)
   take(self.rprovided[name])
   take(self.packages[name])
   if #list > 0 then return list end
-  for _, text in ipairs(self.dynamic) do
-    local pattern = text:gsub("%+", "\\+")
-    if begins(self, pattern, "PACKAGES_DYNAMIC", name) then take(self.dynamic[text]) end
+  self.beginnings = self.beginnings or by_beginning(self)
+  for length = 0, #name do
+    for _, text in ipairs(self.beginnings[name:sub(1, length)] or {}) do
+      local pattern = text:gsub("%+", "\\+")
+      if begins(self, pattern, "PACKAGES_DYNAMIC", name) then take(self.dynamic[text]) end
+    end
   end
   return list
 end

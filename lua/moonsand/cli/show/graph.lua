@@ -1,5 +1,4 @@
 --- The task graph as text: a tree, a path, Graphviz's language, JSON.
-local order = require "moonsand.order"
 local version = require "moonsand.recipe.version"
 
 local M = {}
@@ -86,24 +85,26 @@ function M.path(wanted, found)
   end
 end
 
-local function by_dotted_name(nodes)
-  local by = {}
-  for _, node in ipairs(nodes) do by[node.recipe.name .. "." .. node.task] = node end
-  return by
+local function dotted(node)
+  return node.recipe.name .. "." .. node.task
 end
 
 --- What `bitbake -g` writes as task-depends.dot.
 ---@param nodes moonsand.build.Node[]
 ---@return string
 function M.dot(nodes)
-  local lines = {"digraph depends {\n"}
-  for name, node in order.sorted(by_dotted_name(nodes)) do
-    local recipe, needs = node.recipe, {}
+  local lines, names, by = {"digraph depends {\n"}, {}, {}
+  for i, node in ipairs(nodes) do
+    names[i] = dotted(node)
+    by[names[i]] = node
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local node, needs = by[name], {}
+    local recipe = node.recipe
     lines[#lines + 1] = ('"%s" [label="%s %s\\n%s:%s-%s\\n%s"]\n'):format(name, recipe.name,
       node.task, recipe.epoch or "", recipe.version, recipe.revision or "", version.file(recipe))
-    for i, edge in ipairs(node.needs) do
-      needs[i] = edge.node.recipe.name .. "." .. edge.node.task
-    end
+    for i, edge in ipairs(node.needs) do needs[i] = dotted(edge.node) end
     table.sort(needs)
     for _, other in ipairs(needs) do lines[#lines + 1] = ('"%s" -> "%s"\n'):format(name, other) end
   end

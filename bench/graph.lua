@@ -1,0 +1,90 @@
+--- The task graph of targets in a build directory of OpenEmbedded-Core: `moonsand graph --dot`
+--- against `bitbake -g`, in turns, each with its cache of recipes warm. Both must come to the same
+--- graph, or the benchmark fails.
+---
+---   lua5.4 bench/graph.lua BUILD [ROUNDS] [TARGET...]   `make` first; bitbake is in PATH
+---
+--- Root gives BitBake the user that owns BUILD, as OpenEmbedded refuses root. Processor time is of
+--- all processes, servers that stay behind too; memory is that of the largest process.
+local core = require "moonsand.core"
+
+local build = arg[1] and core.realpath(arg[1])
+local rounds = math.tointeger(arg[2] or 5)
+local targets = {table.unpack(arg, 3)}
+if #targets == 0 then targets = {"busybox", "core-image-minimal", "world"} end
+if not build or not rounds then
+  io.stderr:write("usage: lua5.4 bench/graph.lua BUILD [ROUNDS] [TARGET...]\n")
+  os.exit(2)
+end
+
+local here = assert(core.realpath("."))
+local scratch = os.getenv "TMPDIR" or "/tmp"
+local report = ("%s/moonsand-bench-graph.%d"):format(scratch, core.getpid())
+
+local function quoted(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function command(words, output)
+  local owner = core.stat(build)
+  local drop = core.uid() == 0 and ("setpriv --reuid=%d --regid=%d --clear-groups "):format(
+    owner.uid, owner.gid) or ""
+  return ("cd %s && BB_SERVER_TIMEOUT=0 BBSERVER= %spython3 %s %s %s > %s 2>&1"):format(
+    quoted(build), drop, quoted(here .. "/bench/support/reap.py"), quoted(report), words, output)
+end
+
+-- Seconds, processor seconds, KiB.
+local function measure(words, output)
+  local file = assert(io.open(report, "w"))
+  file:close()
+  assert(core.chmod(report, 0x1b6)) -- everybody writes
+  os.execute(command(words, output))
+  local result <close> = assert(io.open(report))
+  local seconds, processor, memory, code = result:read("n", "n", "n", "n")
+  assert(code == 0, words .. " failed; see " .. output)
+  return {seconds, processor, memory}
+end
+
+local function text_of(path)
+  local file <close> = assert(io.open(path))
+  return file:read("a")
+end
+
+local function ours(target)
+  return measure(("%s/bin/moonsand graph %s --dot"):format(quoted(here), target), report .. ".dot")
+end
+
+local function theirs(target)
+  return measure("bitbake -g " .. target, report .. ".log")
+end
+
+local function median(list, field)
+  local values = {}
+  for i, each in ipairs(list) do values[i] = each[field] end
+  table.sort(values)
+  return values[(#values + 1) // 2]
+end
+
+local function row(target)
+  local lists = {{}, {}}
+  for round = 0, rounds do
+    for turn = 0, 1 do
+      local which = (round + turn) % 2 + 1
+      local result = (which == 1 and ours or theirs)(target)
+      if round > 0 then table.insert(lists[which], result) end -- the first warms both up
+    end
+  end
+  assert(text_of(report .. ".dot") == text_of(build .. "/task-depends.dot"), "the graphs differ")
+  local _, edges = text_of(report .. ".dot"):gsub(" %-> ", "")
+  local parts = {("%-20s %6d edges"):format(target, edges)}
+  for field, unit in ipairs {"s", "s of processor", "MiB"} do
+    local a, b = median(lists[1], field), median(lists[2], field)
+    local scale = field == 3 and 1024 or 1
+    parts[#parts + 1] = ("  %.2f %s, %.2f: 1/%.1f"):format(a / scale, unit, b / scale, b / a)
+  end
+  print(table.concat(parts))
+end
+
+print(("moonsand graph, bitbake -g: median of %d rounds in turns"):format(rounds))
+for _, target in ipairs(targets) do row(target) end
+for _, ending in ipairs {"", ".dot", ".log"} do core.unlink(report .. ending) end
