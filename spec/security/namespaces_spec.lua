@@ -56,6 +56,51 @@ describe("a sandbox", function()
   end)
 end)
 
+-- A queue's name is no path: only the namespace of interprocess communication keeps it apart.
+describe("a POSIX message queue", function()
+  local name = ("/moonsand-spec-%d"):format(core.getpid())
+  local tools
+
+  lazy_setup(function()
+    tools = probe.new {queue = [[
+#include <mqueue.h>
+int main(int argc, char **argv) {
+  int flags = argv[1][0] == 'c' ? O_CREAT | O_EXCL | O_RDWR : O_RDWR;
+  if (argv[1][0] == 'u') return mq_unlink(argv[2]) == 0 ? 0 : errno;
+  mqd_t queue = mq_open(argv[2], flags, 0666, (struct mq_attr *)0);
+  return queue != (mqd_t)-1 ? 0 : errno;
+}
+]]}
+  end)
+  lazy_teardown(function()
+    os.execute(("%s/queue u %s"):format(tools.dir.path, name))
+    tools:close()
+  end)
+
+  local function there(verb)
+    local _, _, code = os.execute(("%s/queue %s %s"):format(tools.dir.path, verb, name))
+    return code
+  end
+
+  local function inside(verb, options)
+    options = options or {}
+    options.command = {probe.place .. "/queue", verb, name}
+    return tools:run(options).exit_code
+  end
+
+  it("of the host is not there inside, and one that is made inside is not on the host", function()
+    local made = there "create"
+    if made == 38 then pending "this kernel has no POSIX message queues" return end
+    assert.are.equal(0, made)
+    assert.are.equal(2, inside "open", "ENOENT")
+    assert.are.equal(0, inside "create", "the name is free inside")
+    assert.are.equal(0, inside("open", {share = {"ipc"}}), "the control: the host's own namespace")
+    assert.are.equal(0, there "unlink")
+    assert.are.equal(0, inside "create")
+    assert.are.equal(2, there "open")
+  end)
+end)
+
 describe("System V memory", function()
   local key = 0x6d6f0000 + core.getpid() % 65536
 
