@@ -6,6 +6,7 @@
 #define MOONSAND_CORE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -47,7 +48,8 @@ int fail_as(lua_State *L, int err, const char *what);
 
 typedef struct Fd {
   int fd;
-  bool socket; /* writing to it when nobody reads is an error, and no signal */
+  bool socket;      /* writing to it when nobody reads is an error, and no signal */
+  uint32_t blocked; /* signals (bit 1: number 1) that are blocked for it, until it is closed */
 } Fd;
 
 Fd *fd_new(lua_State *L);

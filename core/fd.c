@@ -19,6 +19,7 @@ Fd *fd_new(lua_State *L)
 
   h->fd = -1;
   h->socket = false;
+  h->blocked = 0;
   luaL_setmetatable(L, FD_TYPE);
   return h;
 }
@@ -56,12 +57,28 @@ int fd_check(lua_State *L, int arg)
   return (int)fd;
 }
 
+/* Signals that were read from the handle do again what they did; what has not been read is stale. */
+static void unblock(Fd *h)
+{
+  const struct timespec now = {0};
+  sigset_t set;
+
+  if (h->blocked == 0) return;
+  sigemptyset(&set);
+  for (int signal = 1; signal < 32; signal++)
+    if (h->blocked & UINT32_C(1) << signal) sigaddset(&set, signal);
+  while (sigtimedwait(&set, NULL, &now) > 0) continue;
+  sigprocmask(SIG_UNBLOCK, &set, NULL);
+  h->blocked = 0;
+}
+
 static int fd_gc(lua_State *L)
 {
   Fd *h = luaL_checkudata(L, 1, FD_TYPE);
 
   if (h->fd >= 0) close(h->fd);
   h->fd = -1;
+  unblock(h);
   return 0;
 }
 
@@ -72,6 +89,7 @@ static int fd_close(lua_State *L)
   int fd = h->fd;
 
   h->fd = -1;
+  unblock(h);
   if (fd >= 0 && close(fd) < 0) return fail(L, "close");
   lua_pushboolean(L, 1);
   return 1;

@@ -93,7 +93,8 @@ function core.socketpair() end
 ---@return moonsand.Fd?, string? message, integer? errno
 function core.receive_fd(socket) end
 
---- From now on these signals are read, and do nothing else; those that are ignored stay so.
+--- Until the handle is closed these signals are read from it, and do nothing else; those that are
+--- ignored stay so.
 ---@param ... string   "TERM", "INT", ...
 ---@return moonsand.Fd?, string? message, integer? errno
 function core.signals(...) end

@@ -77,7 +77,7 @@ static int self_fd(lua_State *L)
   lua_pop(L, 1);
   if (type == LUA_TUSERDATA && self->pid == pid) return self->pidfd.fd;
   self = lua_newuserdatauv(L, sizeof *self, 0);
-  *self = (Self){{-1, false}, pid};
+  *self = (Self){{.fd = -1}, pid};
   luaL_setmetatable(L, FD_TYPE);
   self->pidfd.fd = pidfd_open(pid, 0);
   if (self->pidfd.fd < 0) return -1;

@@ -101,17 +101,28 @@ static void drop_ignored(sigset_t *set)
       sigdelset(set, signal);
 }
 
-/* signals("INT", "TERM", ...) -> handle | nil, message, errno. These signals stop nothing from now
-   on; they are read from the handle, but for those that are ignored. */
+/* Which of a set are not in another one. */
+static uint32_t only_in(const sigset_t *set, const sigset_t *other)
+{
+  uint32_t bits = 0;
+
+  for (int signal = 1; signal < 32; signal++)
+    if (sigismember(set, signal) && !sigismember(other, signal)) bits |= UINT32_C(1) << signal;
+  return bits;
+}
+
+/* signals("INT", "TERM", ...) -> handle | nil, message, errno. These signals stop nothing until it
+   is closed; they are read from the handle, but for those that are ignored. */
 static int core_signals(lua_State *L)
 {
-  sigset_t set;
+  sigset_t set, before;
   Fd *h;
 
   check_set(L, &set);
   drop_ignored(&set);
   h = fd_new(L);
-  if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return fail(L, "sigprocmask");
+  if (sigprocmask(SIG_BLOCK, &set, &before) < 0) return fail(L, "sigprocmask");
+  h->blocked = only_in(&set, &before);
   h->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (h->fd < 0) return fail(L, "signalfd");
   return 1;

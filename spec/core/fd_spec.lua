@@ -121,6 +121,19 @@ describe("core.signals", function()
       print "not any more"
     ]]
     assert.are.equal("still there\n", out)
+
+  it("lets them through again once the handle is closed, but for what came before", function()
+    local out, ended = host.lua [[
+      local core = require "moonsand.core"
+      local signals = core.signals("TERM")
+      core.raise "TERM"
+      signals:close()
+      print "still here"
+      io.stdout:flush()
+      core.raise "TERM"
+      print "never"
+    ]]
+    assert.are.equal("still here\n", out)
     assert.are.equal("TERM", ended.signal)
   end)
 

@@ -62,13 +62,16 @@ end
 --- Make the options of a sandbox those of a program of ours. Before anything else is opened.
 ---@param spec table     changed
 ---@param keep? boolean   what is captured is for the result, not for our own streams
----@return moonsand.Scope   close it when the program has ended
+---@return moonsand.Scope   close it when all is over
+---@return moonsand.Fd      the signals of this process, for `run`
 function M.prepare(spec, keep)
   local undo = scope.new()
   hold(spec, undo)
   check_fds(spec)
   if not keep then relay(spec) end
-  return undo
+  local source = assert(core.signals(table.unpack(signals)))
+  undo:defer(function() source:close() end)
+  return undo, source
 end
 
 ---@class moonsand.cli.Attached   a program, and what of ours it has
@@ -126,9 +129,9 @@ end
 
 --- Run a program to its end.
 ---@param spec table   options of a sandbox, after `prepare`
+---@param source moonsand.Fd   from `prepare`
 ---@return moonsand.sandbox.Result
-function M.run(spec)
-  local source <close> = assert(core.signals(table.unpack(signals)))
+function M.run(spec, source)
   local window, keys = find_terminal(spec)
   local running <close>, failure = sandbox.new(spec):start()
   if not running then return failure end

@@ -76,6 +76,9 @@ local function watch(listener)
   function self.entry()
     return {fd = signals}
   end
+  function self.close()
+    if signals then signals:close() end
+  end
   return self
 end
 
@@ -106,6 +109,7 @@ local function build(args, ui)
   local drawn <close> = scope.new()
   drawn:defer(function() listener:close() end)
   local watched = watch(listener)
+  drawn:defer(watched.close)
   local policy, on_failure = failure_policy(args, ui, listener, watched)
   local builder <close> = project.builder(ui, {
     state = args.state, jobs = jobs.number(args.jobs), keep_going = policy == "keep-going",

@@ -63,8 +63,8 @@ local function write_report(file, own, keep)
 end
 
 --- Run to the end. What this host lacks is a result as any other.
-local function run(spec)
-  local ok, own = pcall(wording.of, attach.run, spec)
+local function run(spec, source)
+  local ok, own = pcall(wording.of, attach.run, spec, source)
   if ok then return own end
   local lacks = fault.is(own) and (own.kind == "host" or own.kind == "sandbox")
   if not lacks then error(own, 0) end
@@ -115,9 +115,9 @@ function M.run(args, ui)
   local spec = policy.spec(args, ui.env)
   spec.command = args.rest
   if args.plan then return show(args.plan, wording.of(sandbox.new, spec), ui) end
-  local _ <close> = attach.prepare(spec, args.capture)
+  local _ <close>, source = attach.prepare(spec, args.capture)
   local report = open_report(args.json)
-  local own = run(spec)
+  local own = run(spec, source)
   if report then write_report(report, own, args.capture) end
   M.explain(own, ui)
   return own:code()

@@ -45,8 +45,8 @@ function M.attached(spec)
   else
     spec.stdout, spec.stderr = "inherit", "inherit"
   end
-  local _ <close> = attach.prepare(spec)
-  return attach.run(spec)
+  local _ <close>, source = attach.prepare(spec)
+  return attach.run(spec, source)
 end
 
 local function finish(result, ui)
