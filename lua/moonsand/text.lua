@@ -3,10 +3,11 @@ local M = {}
 
 --- The text of a file; nil when there is none that can be read.
 ---@param path string
----@return string?
+---@return string?, string? message, integer? errno
 function M.read(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read("a")
+  local file <close>, message, errno = io.open(path, "rb")
+  if not file then return nil, message, errno end
+  return file:read("a")
 end
 
 --- Write all of it: a pipe or a terminal may take a part at a time.

@@ -5,9 +5,12 @@ local core = require "moonsand.core"
 local direct = require "spec.support.direct"
 local host = require "spec.support.host"
 local plans = require "spec.support.plans"
+local sandbox = require "moonsand.sandbox"
 
 local ENOTRECOVERABLE = 131 -- an answer that nothing here has a meaning for
 local EPERM = 1
+
+local bounded = {command = {"/bin/true"}, limits = {pids = 50}}
 
 local dir
 
@@ -57,6 +60,7 @@ local tries = {
     "move_mount", "fsopen", "fsconfig", "mount", "mount_setattr", "sethostname", "capset",
     "prlimit64", "seccomp", "fchdir"},
   box = {"a sandbox from options", 150, "pipe2", "clone3", "execve"},
+  group = {"a sandbox in control groups", 150, "mkdir", "write", "clone3"},
 }
 
 local function describe_failures(kind, errno, name)
@@ -66,6 +70,11 @@ local function describe_failures(kind, errno, name)
   local function run()
     if kind == "ranges" and not host.is_root() then
       pending("newuidmap has no privileges when it is traced")
+      return nil
+    end
+    local refused = kind == "group" and sandbox.new(bounded):run().message
+    if refused then
+      pending(refused)
       return nil
     end
     report = report or try(kind, errno)
@@ -89,7 +98,7 @@ end
 
 describe("when a system call of the setup fails,", function()
   for _, kind in ipairs {"everything", "hold", "join", "bare", "ranges", "grouped", "direct",
-    "box"} do
+    "box", "group"} do
     describe_failures(kind, ENOTRECOVERABLE, "for no known reason")
   end
   describe_failures("everything", EPERM, "as it is not permitted")

@@ -126,4 +126,17 @@ function M.drain(reader)
   return table.concat(parts)
 end
 
+--- Control groups of this process that are still there.
+function M.groups()
+  local list, mine = {}, ("moonsand-%d-"):format(core.getpid())
+  for place, kind in M.mountinfo():gmatch("(/sys/fs/cgroup%S*) [^\n]- %- (cgroup2?) ") do
+    for path in M.read("/proc/self/cgroup"):gmatch("%d+:[^:]*:([^\n]*)") do
+      for _, name in ipairs(core.readdir(place .. path) or {}) do
+        if name:sub(1, #mine) == mine then list[#list + 1] = kind .. " " .. path .. "/" .. name end
+      end
+    end
+  end
+  return table.concat(list, "\n")
+end
+
 return M

@@ -288,4 +288,11 @@ function M.box()
   return setmetatable({box = box, dir = dir, others = 0}, Box)
 end
 
+--- The same with control groups around the program.
+function M.group()
+  local box = sandbox.new {script = program, env = {A = "b"}, stdin = "null",
+    limits = {pids = 50}}
+  return setmetatable({box = box, others = 0}, Box)
+end
+
 return M

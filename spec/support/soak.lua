@@ -26,19 +26,6 @@ local function status(name)
   return tonumber(host.read("/proc/self/status"):match(name .. ":%s*(%d+) kB"))
 end
 
---- Control groups of this process that are still there.
-local function groups()
-  local list, mine = {}, ("moonsand-%d-"):format(core.getpid())
-  for place, kind in host.mountinfo():gmatch("(/sys/fs/cgroup%S*) [^\n]- %- (cgroup2?) ") do
-    for path in host.read("/proc/self/cgroup"):gmatch("%d+:[^:]*:([^\n]*)") do
-      for _, name in ipairs(core.readdir(place .. path) or {}) do
-        if name:sub(1, #mine) == mine then list[#list + 1] = kind .. " " .. path .. "/" .. name end
-      end
-    end
-  end
-  return table.concat(list, "\n")
-end
-
 local function children()
   local list, me = {}, core.getpid()
   for _, pid in ipairs(assert(core.readdir("/proc"))) do
@@ -59,7 +46,7 @@ local function measure(dir)
   collectgarbage()
   collectgarbage()
   return {
-    same = {descriptors = host.count_fds(), mounts = host.mountinfo(), groups = groups(),
+    same = {descriptors = host.count_fds(), mounts = host.mountinfo(), groups = host.groups(),
       children = children(), files = entries(dir), directory = core.readlink("/proc/self/cwd")},
     near = {["resident KiB"] = status "VmRSS", ["virtual KiB"] = status "VmSize",
       ["Lua KiB"] = math.floor(collectgarbage "count")},

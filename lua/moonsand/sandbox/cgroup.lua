@@ -16,6 +16,7 @@ local M = {}
 ---@field v1 table<string, moonsand.sandbox.Hierarchy>   by controller
 ---@field v2? moonsand.sandbox.Hierarchy
 ---@field kind "v1"|"v2"|"hybrid"|"none"
+---@field unknown? {what: string, errno: integer}   why nothing is known
 ---@field alone boolean   the kernel has the version 2 hierarchy and no other, mounted or not
 
 ---@class moonsand.sandbox.WhyNot
@@ -117,7 +118,12 @@ end
 ---@param world moonsand.sandbox.World
 ---@return moonsand.sandbox.Layout
 function M.host(world)
-  return M.parse(world.read("/proc/self/cgroup") or "", world.read("/proc/self/mountinfo") or "")
+  local own, message, errno = world.read("/proc/self/cgroup")
+  local mountinfo
+  if own then mountinfo, message, errno = world.read("/proc/self/mountinfo") end
+  local layout = M.parse(own or "", mountinfo or "")
+  if not mountinfo then layout.unknown = {what = message, errno = errno} end
+  return layout
 end
 
 --- systemd gives groups on request: a user's own systemd to the user, the host's to root.
@@ -272,6 +278,8 @@ local v1_names = {io = "blkio"}
 ---@return moonsand.sandbox.Place? place
 ---@return moonsand.sandbox.WhyNot? why_not
 function M.place(layout, controller, world)
+  local unknown = layout.unknown
+  if unknown then return nil, why(unknown.what, "moonsand doctor", nil, unknown.errno) end
   local v1 = layout.v1[v1_names[controller] or controller]
   if v1 and v1.dir then return {version = 1, dir = v1.dir} end
   if v1 then return nil, why(v1.why, "mount it, or start the caller where it is mounted") end

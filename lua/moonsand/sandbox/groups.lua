@@ -16,6 +16,8 @@ local M = {}
 
 local EBUSY = 16
 
+local roles = {"memory", "pids", "cpu", "io"}
+
 local kinds = {require "moonsand.sandbox.cgroup_v1", require "moonsand.sandbox.cgroup_v2"}
 
 ---@class moonsand.sandbox.Groups
@@ -43,9 +45,12 @@ function Groups:make(place)
   if not ok then return nil, err, errno end
   local group = {dir = dir, inner = dir .. "/inside", parent = place.dir, version = place.version,
     kind = kinds[place.version]}
-  self.made[#self.made + 1] = group
   ok, err, errno = core.mkdir(group.inner)
-  if not ok then return nil, err, errno end
+  if not ok then
+    sweep.remove(dir)
+    return nil, err, errno
+  end
+  self.made[#self.made + 1] = group
   return group
 end
 
@@ -117,6 +122,16 @@ function Groups:extras(layout)
   if self.by_role.cpu and cpuacct then self:extra("cpuacct", {dir = cpuacct.dir, version = 1}) end
 end
 
+--- The limit that a group was made for, or that it goes along with.
+function Groups:limit_of(group)
+  local any
+  for _, limit in ipairs(roles) do
+    if self.by_role[limit] == group then return limit end
+    any = any or self.by_role[limit] and limit
+  end
+  return any
+end
+
 --- Open what the child starts in, or joins.
 function Groups:open()
   for _, group in ipairs(self.made) do
@@ -124,7 +139,8 @@ function Groups:open()
     local path = v1 and group.inner .. "/cgroup.procs" or group.inner
     local handle, err, errno = core.open(path, v1 and "w" or "dir")
     if not handle then
-      return nil, {what = err, fix = "moonsand doctor", path = path, errno = errno}
+      return nil, {name = self:limit_of(group), what = err, fix = "moonsand doctor", path = path,
+        errno = errno}
     end
     if v1 then self.join[#self.join + 1] = handle else self.into = handle end
   end
@@ -139,7 +155,7 @@ end
 
 --- All limits; what is missing is noted for best effort, and else the end.
 function Groups:apply(wanted, world, layout)
-  for _, limit in ipairs {"memory", "pids", "cpu", "io"} do
+  for _, limit in ipairs(roles) do
     local entry = wanted[limit]
     local ok, why = true, nil
     if entry then ok, why = self:limit(limit, entry, layout, world) end
