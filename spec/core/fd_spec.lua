@@ -121,6 +121,8 @@ describe("core.signals", function()
       print "not any more"
     ]]
     assert.are.equal("still there\n", out)
+    assert.are.equal("TERM", ended.signal)
+  end)
 
   it("lets them through again once the handle is closed, but for what came before", function()
     local out, ended = host.lua [[
