@@ -10,7 +10,7 @@ local layer = require "moonsand.layer"
 local rounds = require "bench.support.rounds"
 local sandbox = require "moonsand.sandbox"
 
-local count = math.tointeger(arg[1] or 5)
+local count = math.tointeger(arg[1] or 3)
 local chosen = {}
 for i = 2, #arg do chosen[arg[i]] = true end
 local stage = (os.getenv "O" or "build") .. "/bench/stage"
