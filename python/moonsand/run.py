@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import os
 import re
+import signal
 import struct
 import sys
 import time
@@ -15,8 +16,24 @@ _head = struct.Struct("<IQ")
 _line = struct.Struct("<I")
 
 _generation = 0
+_own = ""  # the directory of what must not be interrupted
+_seconds = _memory = 0
+_depth = 0
 _code = {}  # text and place -> code
 _home = ""
+
+
+class TooLong(BaseException):
+    """The code of metadata takes more processor time than reading recipes may."""
+
+
+def _on_time(number, frame):
+    if _depth == 0:
+        return
+    if frame.f_code.co_filename.startswith(_own):  # half a frame must not stay behind
+        signal.setitimer(signal.ITIMER_PROF, 0.001, 1)
+        return
+    raise TooLong("it does not end: more than %d seconds of processor time" % _seconds)
 
 
 bb = None  # imported when the channel is open
@@ -231,7 +248,7 @@ def known_values(store, frame, at):
 
 
 def _request(frame):
-    global _generation
+    global _generation, _depth
     number, generation = _head.unpack_from(frame, 1)
     if generation != _generation:
         _generation = generation
@@ -239,12 +256,18 @@ def _request(frame):
     store = channel.store_of(number)
     at = known_values(store, frame, 1 + _head.size)
     outer = bb.data_smart.begin()
+    _depth += 1
+    if _seconds and _depth == 1:
+        signal.setitimer(signal.ITIMER_PROF, _seconds, 1)
     try:
         value = _requests[frame[0]](store, frame, at)
         missed = bb.data_smart.missed()
         answer = b"R" + channel.encode(value) + struct.pack("<I", len(missed)) + b"".join(
             struct.pack("<I", len(each)) + each for each in missed)
     finally:
+        _depth -= 1
+        if _seconds and _depth == 0:
+            signal.setitimer(signal.ITIMER_PROF, 0)
         missed = bb.data_smart.missed()
         missed[:] = outer
     return answer
@@ -286,6 +309,8 @@ def failure(problem):
     elif isinstance(problem, bb.BBHandledException):
         kind = "handled"
     message = problem.msg if isinstance(problem, SyntaxError) else str(problem)
+    if isinstance(problem, MemoryError) and _memory and not message:
+        message = "it needs more than %d MiB of memory" % _memory
     return b"".join((b"Z", channel.encode(number), channel.text(kind), channel.text(message),
                      channel.encode(_places(problem))))
 
@@ -299,10 +324,13 @@ def refuse(number, skipped, message):
     raise bb.data_smart.ExpansionError(message, number)
 
 
-def serve_all(home):
+def serve_all(home, seconds=0, memory=0):
     """Serve until the other side leaves."""
-    global bb, _home
+    global bb, _home, _own, _seconds, _memory
     _home = home + os.sep
+    _own = os.path.join(home, "moonsand") + os.sep
+    _seconds, _memory = seconds, memory
+    signal.signal(signal.SIGPROF, _on_time)
     bb = importlib.import_module("bb")
     builtins.bb, builtins.os = bb, os  # libraries of metadata take them for granted
     os.environ.setdefault("LC_ALL", "C.UTF-8")

@@ -302,6 +302,102 @@ C = "${@attempt(lambda: __import__('socket').create_connection(('127.0.0.1', 1),
     assert.are.equal(3, faults)
   end)
 
+  it("that is killed at any moment is a fault, never a wrong value", function()
+    local d, _, config = read [[
+def slow(d, n):
+    for each in range(int(n)):
+        d.setVar("X", str(each))
+        d.getVar("X")
+    return d.getVar("B") * 2
+
+A = "${@slow(d, C)}"
+]]
+    math.randomseed(11)
+    local helper, faults = config.python.helper, 0
+    for n = 1, 40 do
+      d:set("B", ("<%d>"):format(n))
+      d:set("C", tostring(math.random(0, 300)))
+      helper:start(config.python.directories)
+      local pid = helper.process.process:pid()
+      local killer = core.fork()
+      if killer == false then
+        os.execute(("sleep 0.0%02d; kill -KILL %d 2>/dev/null"):format(math.random(0, 60), pid))
+        os.exit(0, false)
+      end
+      local ok, got = pcall(d.get, d, "A")
+      host.eventually(function() return killer:wait() end)
+      if ok then
+        assert.are.equal(("<%d><%d>"):format(n, n), got)
+      else
+        assert.are.equal("helper", got.reason)
+        assert.is_truthy(got.where)
+        faults = faults + 1
+      end
+    end
+    d:set("B", "over")
+    helper:close()
+    assert.are.equal("overover", d:get("A"))
+    assert.is_true(faults > 0)
+  end)
+
+  local function bounded(text, bounds)
+    local all = {seconds = 1, memory = 2048, patience = 600}
+    for name, value in pairs(bounds or {}) do all[name] = value end
+    return read(text, python.new(core.realpath("python"), all))
+  end
+
+  it("that does not end is a fault with the line, and can be asked again", function()
+    local _, problem = bounded("\npython () {\n    n = 1\n    while True:\n        n = 2\n}\n")
+    assert.matches("it does not end: more than 1 seconds", problem.message)
+    assert.matches("^/ROOT/a_1.bb:[45]$", problem.where)
+    local d = bounded('A = "${@[x for x in iter(int, 1)]}"\nB = "${@\'%s\' % 1}"\n')
+    local ok, other = pcall(d.get, d, "A")
+    assert.is_false(ok)
+    assert.are.equal("/ROOT/a_1.bb:1", other.where)
+    assert.are.equal("1", d:get("B"))
+  end)
+
+  it("that does not end while it asks the store is a fault, too", function()
+    local _, problem = bounded('python () {\n    while True:\n        d.setVar("A", "1")\n' ..
+      '        d.getVar("A")\n}\n')
+    assert.matches("it does not end", problem.message)
+  end)
+
+  it("that waits for ever is a fault with the line of the function", function()
+    local _, problem = bounded("\npython () {\n    import time\n    time.sleep(1000)\n}\n",
+      {patience = 1})
+    assert.matches("said nothing for 1 seconds", problem.message)
+    assert.are.equal("/ROOT/a_1.bb:2", problem.where)
+  end)
+
+  it("that wants more memory than there is is a fault with the line", function()
+    local _, problem = bounded("\npython () {\n    n = 10\n    s = 'x' * (n << 30)\n}\n")
+    assert.matches("more than 2048 MiB", problem.message)
+    assert.are.equal("/ROOT/a_1.bb:4", problem.where)
+  end)
+
+  it("may write to any output, and the answers stay whole", function()
+    local d = assert(read [[
+def noise(d):
+    import subprocess, sys
+    print("R" * 50)
+    sys.stderr.write("Z\n")
+    sys.stdout.flush()
+    for number in (1, 2, *range(3, 64)):
+        try:
+            os.write(number, b"\0\0\0\1R")
+        except OSError:
+            pass
+    subprocess.run("echo noise; echo noise >&2; echo noise >&3", shell=True)
+    os.close(1)
+    return "quiet" + d.getVar("B")
+
+A = "${@noise(d)}"
+B = "!"
+]], {start = python.new(core.realpath "python").start})
+    assert.are.equal("quiet!", d:get "A")
+  end)
+
   it("is a fault with the line of the recipe where there is none", function()
     local _, problem = read('\npython () {\n    pass\n}\n', {start = function()
       fault.throw("host", "there is no /usr/bin/python3", {hint = "apt install python3"})

@@ -26,11 +26,17 @@ local function mounts(directories)
   return binds, overlays
 end
 
+--- What reading recipes may cost: seconds of processor time for one request, MiB of memory, and
+--- seconds until a helper that says nothing is given up.
+M.bounds = {seconds = 60, memory = 2048, patience = 600}
+
 --- How recipes run Python.
 ---@param home string   the directory of helper.py
+---@param bounds? {seconds: integer, memory: integer, patience: number}
 ---@return moonsand.recipe.Python
-function M.new(home)
-  local python = {home = home}
+function M.new(home, bounds)
+  bounds = bounds or M.bounds
+  local python = {home = home, patience = bounds.patience}
 
   function python.start(stream, directories)
     if not core.stat(interpreter, "follow") then
@@ -40,7 +46,8 @@ function M.new(home)
     table.move(directories, 1, #directories, 2, seen)
     local binds, overlays = mounts(seen)
     local running, failure = sandbox.new {
-      command = {interpreter, "-I", "-S", "-B", home .. "/helper.py"}, name = "python",
+      command = {interpreter, "-I", "-S", "-B", home .. "/helper.py",
+        tostring(bounds.seconds), tostring(bounds.memory)}, name = "python",
       stdin = stream, stdout = stream, stderr = "inherit", session = false,
       binds = binds, overlays = overlays, env = {LC_ALL = "C.UTF-8"}, cwd = "/",
     }:start()

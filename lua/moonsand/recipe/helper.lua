@@ -12,6 +12,7 @@ local pack, unpack, sub = string.pack, string.unpack, string.sub
 ---@field start fun(stream: moonsand.Fd, directories: moonsand.recipe.Seen[]): {close: fun(self)}
 ---  python3 helper.py, with the stream as its input and output. Throws a fault. A second result
 ---  is a stream to talk to it by, instead of the other end.
+---@field patience? number   seconds after which a silent helper is given up; nil: never
 
 ---@class moonsand.recipe.Seen       a directory that the helper sees
 ---@field path string
@@ -115,6 +116,21 @@ local function died(self, doing)
     hint = "something killed it, or it ran out of memory: try again"})
 end
 
+-- The helper has time for what it does, but not for ever.
+local function await(self)
+  local patience = self.python.patience
+  if not patience then return end
+  local deadline = core.clock() + patience
+  local entry = {{fd = self.stream, events = "r"}}
+  repeat
+    local ready = core.poll(entry, math.max(0, deadline - core.clock()))
+    if ready and #ready > 0 then return end
+  until core.clock() >= deadline
+  self:close()
+  fault.throw("recipe", ("Python said nothing for %d seconds, and was ended"):format(patience), {
+    reason = "helper", hint = "the code waits for something, or does not end"})
+end
+
 local function write_all(self, bytes)
   local from = 1
   while from <= #bytes do
@@ -139,6 +155,7 @@ local function receive(self)
         return sub(self.buffer, from, self.at - 1)
       end
     end
+    await(self)
     local bytes = self.stream:read(1 << 16)
     if not bytes or bytes == "" then died(self, "at work") end
     self.buffer = have > 0 and sub(self.buffer, self.at) .. bytes or bytes
