@@ -239,4 +239,54 @@ python do_compile() {
     local other = (body:format "two"):gsub('B1 = "b"', 'B1 = "c"')
     assert.are.equal("ok", build(other, "x:compile").outcomes["x:compile"])
   end)
+
+  it("has logs and run scripts by BitBake's names, and a list of their order", function()
+    succeeds "do_compile[prefuncs] = 'first'\nfirst() {\n    :\n}\ndo_compile() {\n    echo x\n}\n"
+    local place, pid = here.path .. "/build/x/", core.getpid()
+    assert.are.equal("log.do_compile." .. pid, core.readlink(place .. "log.do_compile"))
+    assert.are.equal("run.do_compile." .. pid, core.readlink(place .. "run.do_compile"))
+    assert.is_table(core.stat(place .. "run.do_compile.first." .. pid))
+    local lines = assert(io.open(place .. "log.task_order")):read "a"
+    assert.matches("^%d+%-%d+%.%d+ do_compile %(%d+%): log%.do_compile%.%d+\n$", lines)
+  end)
+
+  it("does not run beside another one that has the same lock file", function()
+    local body = one [[
+do_compile[lockfiles] = "${WORKDIR}/lock"
+python do_compile() {
+    import time
+    print("begin", time.monotonic_ns())
+    time.sleep(0.3)
+    print("end", time.monotonic_ns())
+}
+]]
+    here:write {["y/y_1.0.bb"] = body, ["x/x_1.0.bb"] = body}
+    local config <close> = recipe.configure {
+      path = {here.path .. "/recipes", core.realpath "recipes"},
+      python = python.new(core.realpath "python"),
+      variables = {BBFILES = here.path .. "/recipes/*/*.bb"},
+    }
+    assert.is_true(here:build({"x:compile", "y:compile"}, {config = config, jobs = 2}).ok)
+    local function times(name)
+      local log = here:log(name .. ":compile")
+      return tonumber(log:match "begin (%d+)"), tonumber(log:match "end (%d+)")
+    end
+    local x1, x2 = times "x"
+    local y1, y2 = times "y"
+    assert.is_true(x2 < y1 or y2 < x1)
+  end)
+
+  it("has the network only when its flag says so", function()
+    local log = succeeds [[
+do_compile[network] = "1"
+do_compile[postfuncs] = "show"
+python do_compile() {
+    print(sorted(os.listdir("/proc/sys/net/ipv4/conf")))
+}
+show() {
+    readlink /proc/self/ns/net
+}
+]]
+    assert.matches(core.readlink "/proc/self/ns/net", log, 1, true)
+  end)
 end)

@@ -342,7 +342,7 @@ A = "${@slow(d, C)}"
 
   local function bounded(text, bounds)
     local all = {seconds = 1, memory = 2048, patience = 600}
-    for name, value in pairs(bounds or {}) do all[name] = value end
+    for name, bound in pairs(bounds or {}) do all[name] = bound end
     return read(text, python.new(core.realpath("python"), all))
   end
 

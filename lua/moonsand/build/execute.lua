@@ -9,6 +9,7 @@ local kept = require "moonsand.build.kept"
 local layer = require "moonsand.layer"
 local message = require "moonsand.build.message"
 local mixed = require "moonsand.build.mixed"
+local names = require "moonsand.build.names"
 local recipe = require "moonsand.recipe"
 local resolve = require "moonsand.build.resolve"
 local sandbox = require "moonsand.sandbox"
@@ -293,7 +294,9 @@ function M.run(workshop, node, on_output, on_message)
   write(trace, "")
   local options, scripts = M.options(workshop, node, scratch, setting, trace)
   scripts_of.save(workshop.directory, node, scripts)
-  local result, marks = run(options, M.path(workshop.directory, node, "log"), on_output,
+  local directory = ("%s/%s"):format(workshop.directory, node.recipe.name)
+  names.note_order(directory, node.task)
+  local result, marks = run(options, names.fresh(directory, "log." .. node.task), on_output,
     on_message)
   node.usage = result.usage
   node.killed = result.outcome ~= "exit" or (result.leftovers or 0) > 0

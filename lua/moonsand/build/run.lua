@@ -11,8 +11,10 @@ local loop = require "moonsand.loop"
 local record = require "moonsand.build.record"
 local resolve = require "moonsand.build.resolve"
 local scope = require "moonsand.scope"
+local scripts = require "moonsand.build.scripts"
 local signature = require "moonsand.build.signature"
 local why = require "moonsand.build.why"
+local words = require("moonsand.text").words
 
 local M = {}
 
@@ -194,9 +196,30 @@ local function tell_start(build, node)
   })
 end
 
+-- [lockfiles] of a task's functions: tasks that name the same file do not run at the same time. All
+-- at once, so nobody holds one and waits for another.
+local function lock_files(build, node)
+  local list = {}
+  for _, name in ipairs(node.kind == "task" and scripts.functions(node) or {}) do
+    for _, file in ipairs(words(node.data:flag(name, "lockfiles"))) do list[#list + 1] = file end
+  end
+  local locked = build.locked
+  local function taken()
+    for _, file in ipairs(list) do
+      if locked[file] then return true end
+    end
+  end
+  while taken() do loop.wait({}, LOCK_PAUSE) end
+  for _, file in ipairs(list) do locked[file] = true end
+  return function()
+    for _, file in ipairs(list) do locked[file] = nil end
+  end
+end
+
 -- Make a result; whoever waits for a job token has not started yet.
 local function make(build, node)
   local undo <close> = scope.new()
+  undo:defer(lock_files(build, node))
   if node.kind == "task" then
     build.workshop.jobs:take()
     undo:defer(function() build.workshop.jobs:give(node.killed) end)

@@ -3,6 +3,7 @@ local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local graph = require "moonsand.build.graph"
 local mixed = require "moonsand.build.mixed"
+local names_of = require "moonsand.build.names"
 local recipe = require "moonsand.recipe"
 local script = require "moonsand.build.script"
 local words = require("moonsand.text").words
@@ -16,8 +17,10 @@ local function check(ok, problem)
   return ok
 end
 
--- [prefuncs], the task, [postfuncs]: each with a run script of its own.
-local function functions_of(node)
+--- [prefuncs], the task, [postfuncs]: each with a run script of its own.
+---@param node moonsand.build.Node
+---@return string[]
+function M.functions(node)
   local d, list = node.data, {}
   for _, name in ipairs(words(d:flag(node.task, "prefuncs"))) do list[#list + 1] = name end
   list[#list + 1] = node.task
@@ -37,7 +40,7 @@ end
 ---@param jobs boolean   is there a job pool?
 ---@return moonsand.build.Scripts
 function M.make(node, jobs)
-  local d, names, scripts, functions = node.data, {}, {}, functions_of(node)
+  local d, names, scripts, functions = node.data, {}, {}, M.functions(node)
   local others = mixed.is(d, functions)
   if others and node.roots then mixed.refuse_root(node, graph.place(node.recipe, node.task)) end
   for _, func in ipairs(functions) do
@@ -69,7 +72,7 @@ function M.save(directory, node, scripts)
   local place = ("%s/%s"):format(directory, node.recipe.name)
   check(core.mkdirs(place))
   for _, name in ipairs(scripts.names) do
-    local path = place .. "/" .. name
+    local path = names_of.fresh(place, name)
     local file = check(io.open(path, "w"))
     file:write(scripts.scripts[name].text)
     file:close()

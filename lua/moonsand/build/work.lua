@@ -180,6 +180,7 @@ end
 -- What the tasks of one build share.
 local function prepare(self, nodes)
   self.counts, self.failures = {ok = 0, cached = 0, skipped = 0, failed = 0}, {}
+  self.locked = {} -- lock files that running tasks have
   self.jobs = math.max(1, math.tointeger(self.options.jobs) or 1)
   self.keep_going = self.options.keep_going
   for _, node in ipairs(nodes) do
