@@ -430,4 +430,34 @@ describe("a file of somebody who has no id inside", function()
     options.ids = "range"
     assert.is_true(sandbox.new(options):run().ok)
   end)
+
+  it("is named by the result of a program that could not change it", function()
+    if not host.is_root() then return pending "only root can make such a file" end
+    local dir <close> = host.scratch()
+    dir:file "l/theirs"
+    assert(os.execute(("cd %s/l; chown 12345 theirs; chmod 666 theirs"):format(dir.path)))
+    local options = {script = "echo x >/o/theirs", overlays = {{target = "/o",
+      lower = {dir.path .. "/l"}}}}
+    local r = sandbox.new(options):run()
+    assert.is_false(r.ok)
+    assert.are.equal(("'%s/l/theirs' belongs to user 12345, who has no id inside: whoever changes "
+      .. "it there is told \"Value too large for defined data type\"; ids = \"range\" (--ids range) "
+      .. "gives ids to more"):format(dir.path), r.hint)
+    assert.are.equal(r.hint, r:record().hint)
+    options.script = "echo something else >&2; exit 1"
+    assert.is_nil(sandbox.new(options):run().hint)
+    options.script, options.ids = "echo x >/o/theirs", "range"
+    assert.is_true(sandbox.new(options):run().ok)
+  end)
+
+  it("is told on the command line, where the program has the caller's streams", function()
+    if not host.is_root() then return pending "only root can make such a file" end
+    local dir <close> = host.scratch()
+    dir:file "l/theirs"
+    assert(os.execute(("cd %s/l; chown 12345 theirs; chmod 666 theirs"):format(dir.path)))
+    local pipe <close> = assert(io.popen(("bin/moonsand run --overlay /o --lower %s/l -- "
+      .. "sh -c 'echo x >/o/theirs' 2>&1"):format(dir.path)))
+    assert.matches("\nmoonsand: '[^\n]*/l/theirs' belongs to user 12345, who has no id inside",
+      pipe:read "a")
+  end)
 end)

@@ -2,7 +2,10 @@
 -- CVE-2017-5226, CVE-2019-5736 and CVE-2025-31133 are where their subjects are.
 local core = require "moonsand.core"
 local host = require "spec.support.host"
+local probes = require "spec.support.probe"
 local sandbox = require "moonsand.sandbox"
+
+local ENOENT = 2
 
 --- The number of a system call here.
 local function number(name) return core.syscall_number(name)[core.abis()[1]] end
@@ -182,5 +185,31 @@ describe("System V queues and semaphores", function()
     local cleaner <close> = host.start(remove, {})
     core.poll {{fd = cleaner}}
     assert.are.equal(0, cleaner:wait().exit_code) -- they were there
+  end)
+end)
+
+describe("a POSIX message queue", function()
+  it("is its own namespace's: neither side sees the other's, unless it is shared", function()
+    local probe <close> = probes.new {queue = [[
+      int main(int n, char **a) {
+        int make = a[1][0] == 'm', flags = make ? 0102 /* O_CREAT|O_RDWR */ : 0;
+        if (a[1][0] == 'r') return syscall(SYS_mq_unlink, a[2]) < 0 ? errno : 0;
+        return syscall(SYS_mq_open, a[2], flags, 0600, 0) < 0 ? errno : 0;
+      }]]}
+    local name = "moonsand-spec-" .. core.getpid()
+    local function inside(what, share)
+      return probe:run({command = {"/probe/queue", what, name}, share = share}).exit_code
+    end
+    local function outside(what)
+      local process <close> = host.start({probe.dir.path .. "/queue", what, name}, {})
+      core.poll {{fd = process}}
+      return process:wait().exit_code
+    end
+    assert.are.equal(0, inside "make")
+    assert.are.equal(ENOENT, outside "look")
+    assert.are.equal(0, outside "make")
+    assert.are.equal(ENOENT, inside "look")
+    assert.are.equal(0, inside("look", {"ipc"}))
+    assert.are.equal(0, outside "remove")
   end)
 end)

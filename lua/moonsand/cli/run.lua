@@ -83,6 +83,8 @@ function M.explain(own, ui)
     end
   elseif own.timed_out or own.outcome == "oom" then
     ui:say("moonsand: ", tostring(own), "\n")
+  elseif own.hint then
+    ui:say("moonsand: ", own.hint, "\n")
   end
   for _, unmet in ipairs(own.not_enforced) do
     ui:say("moonsand: not enforced: ", unmet.option, ": ", unmet.reason, "\n")

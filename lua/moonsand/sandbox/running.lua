@@ -5,6 +5,7 @@ local defaults = require "moonsand.sandbox.defaults"
 local limits = require "moonsand.sandbox.limits"
 local loop = require "moonsand.loop"
 local result = require "moonsand.sandbox.result"
+local strangers = lazy "moonsand.sandbox.strangers"
 local terminal = lazy "moonsand.sandbox.terminal"
 
 local M = {}
@@ -211,6 +212,7 @@ function Running:wait(watches)
     limits_hit = verdict.limits_hit, not_enforced = self.options.not_enforced,
     mount_points = self.options.mount_points,
   })
+  if not final.ok then final.hint = strangers.hint(self.options, final) end
   self:close()
   return final
 end
