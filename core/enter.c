@@ -88,6 +88,25 @@ static int open_place(const char *path)
   return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+/* Of a user's own, as unshare(1) or a rootless container makes one: who has made the user namespace
+   that owns it may do anything there, so he enters that first (ioctl_nsfs(2), user_namespaces(7)).
+   The child's will be below it, and its one id is who the caller is there. */
+static int enter_with_owner(Run *r, int fd, int kind)
+{
+  int result, owner = r->direct || r->sync >= 0 ? -1 : ioctl(fd, NS_GET_USERNS);
+
+  if (owner >= 0) {
+    result = setns(owner, CLONE_NEWUSER);
+    close(owner);
+    if (result == 0) {
+      r->below = true, r->below_uid = geteuid(), r->below_gid = getegid();
+      return setns(fd, kind);
+    }
+  }
+  errno = EPERM;
+  return -1;
+}
+
 int enter_all(Run *r, const Step *s)
 {
   for (size_t i = 0; i < s->enter.count; i++) {
@@ -96,6 +115,7 @@ int enter_all(Run *r, const Step *s)
 
     if (fd < 0) return stop(r, "open", entry->path);
     result = setns(fd, (int)entry->flag);
+    if (result < 0 && errno == EPERM) result = enter_with_owner(r, fd, (int)entry->flag);
     if (result < 0) stop(r, "setns", entry->path ? entry->path : entry->name);
     if (entry->path) close(fd);
     if (result < 0) return -1;

@@ -130,11 +130,13 @@ int write_file(const char *path, const char *text, size_t size)
   return err ? -1 : 0;
 }
 
-static int write_own_map(Run *r, const char *path, const IdRange *range)
+static int write_own_map(Run *r, const char *path, const IdRange *range, uint32_t below)
 {
   char text[MAP_LINE_SIZE];
+  IdRange own = *range;
 
-  if (write_file(path, text, format_map(text, range, 1)) < 0) return stop(r, "write", path);
+  if (r->below) own.outside = below;
+  if (write_file(path, text, format_map(text, &own, 1)) < 0) return stop(r, "write", path);
   return 0;
 }
 
@@ -143,9 +145,11 @@ static int map_own(Run *r, const Step *s)
   /* setgroups must be off before an unprivileged process may map a group (CVE-2014-8989) */
   if (!s->ids.gid.by_parent && write_file("/proc/self/setgroups", "deny", 4) < 0)
     return stop(r, "write", "/proc/self/setgroups");
-  if (!s->ids.uid.by_parent && write_own_map(r, "/proc/self/uid_map", s->ids.uid.ranges) < 0)
+  if (!s->ids.uid.by_parent &&
+      write_own_map(r, "/proc/self/uid_map", s->ids.uid.ranges, r->below_uid) < 0)
     return -1;
-  if (!s->ids.gid.by_parent && write_own_map(r, "/proc/self/gid_map", s->ids.gid.ranges) < 0)
+  if (!s->ids.gid.by_parent &&
+      write_own_map(r, "/proc/self/gid_map", s->ids.gid.ranges, r->below_gid) < 0)
     return -1;
   return 0;
 }

@@ -127,6 +127,8 @@ struct Run {
   bool own_world; /* the plan makes or joins namespaces */
   bool joined; /* in the namespaces of a sandbox that is there already */
   int left_open; /* a descriptor below it is left to exec to close; see let_go */
+  bool below; /* its user namespace is made below an entered one, where the caller has these ids */
+  uint32_t below_uid, below_gid;
   bool direct; /* one step in the current process: no child, no new world */
   int root; /* the new root; -1: none yet, targets are paths of the caller's world */
   const char *near; /* the parent of the last target, of near_size bytes, open as near_fd or -1 */

@@ -441,8 +441,8 @@ describe("a file of somebody who has no id inside", function()
     local r = sandbox.new(options):run()
     assert.is_false(r.ok)
     assert.are.equal(("'%s/l/theirs' belongs to user 12345, who has no id inside: whoever changes "
-      .. "it there is told \"Value too large for defined data type\"; ids = \"range\" (--ids range) "
-      .. "gives ids to more"):format(dir.path), r.hint)
+      .. "it there is told \"Value too large for defined data type\"; ids = \"range\" (--ids "
+      .. "range) gives ids to more"):format(dir.path), r.hint)
     assert.are.equal(r.hint, r:record().hint)
     options.script = "echo something else >&2; exit 1"
     assert.is_nil(sandbox.new(options):run().hint)
