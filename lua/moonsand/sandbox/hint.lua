@@ -23,7 +23,7 @@ end
 function hints.namespaces(_, errno, details)
   if details.call ~= "setns" or errno ~= EPERM then return nil end
   return nil, "to join a namespace takes CAP_SYS_ADMIN over it: start it as root; an ordinary user "
-    .. "can join those that he made in a user namespace (unshare -rn), with ids = \"self\" or \"root\""
+    .. "can join those that he made in a user namespace (unshare -rn), with one id"
 end
 
 local ENOENT, EACCES, ENOEXEC, ENOTDIR, EINVAL = 2, 13, 8, 20, 22
