@@ -171,4 +171,5 @@ deb-test: deb
 clean:
 	rm -rf build
 
-.PHONY: all demo test vm-test check lint fuzz fuzz-recipes soak bench api install uninstall deb deb-test clean
+.PHONY: all demo test vm-test check lint fuzz fuzz-recipes soak soak-builds bench api install \
+  uninstall deb deb-test clean

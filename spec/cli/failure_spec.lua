@@ -41,6 +41,14 @@ describe("the lines of a failure", function()
   end)
 end)
 
+describe("the lines of a failure", function()
+  it("are also those that match somebody else's patterns; a wrong one matches nothing", function()
+    local text = numbered(1, 30) .. "oh no\n" .. numbered(31, 60)
+    assert.are.equal("oh no", failure.pick(text, {"[", "^oh%s"})[3])
+    assert.are.equal("line 49", failure.pick(text, {"["})[1])
+  end)
+end)
+
 describe("the block of a failure", function()
   local event = {
     event = "task_ended", task = "zlib:compile", outcome = "failed", seconds = 3.2, exit_code = 2,

@@ -24,6 +24,20 @@ describe("numbers on the screen", function()
     assert.are.equal("[  7/128]", format.counter(7, 128))
   end)
 
+  it("are rounded when they are guesses", function()
+    assert.are.equal("~5s", format.about(1))
+    assert.are.equal("~40s", format.about(41.9))
+    assert.are.equal("~2m", format.about(130))
+    assert.are.equal("~1h05m", format.about(3900))
+  end)
+
+  it("become links where the terminal knows them", function()
+    assert.are.equal("\27]8;;file:///a/b%20c.bb\27\\c.bb:1\27]8;;\27\\",
+      format.link("c.bb:1", "/a/b c.bb:1", true))
+    assert.are.equal("c.bb:1", format.link("c.bb:1", "/a/c.bb:1", false))
+    assert.are.equal("c.bb:1", format.link("c.bb:1", "c.bb:1", true))
+  end)
+
   it("are cut by characters, not bytes", function()
     assert.are.equal("äöü", format.fit("äöü", 3))
     assert.are.equal("äö…", format.fit("äöüß", 3))
@@ -169,6 +183,60 @@ describe("the listener for a terminal", function()
       assert.is_true(utf8.len(line) < 30)
     end
     assert.are.equal(4, lines)
+  end)
+
+  it("leaves out what matters least where there is little room", function()
+    local options = screen.show {columns = 40}
+    local listener = tty.new(options)
+    listener:event(started(9))
+    listener:event {event = "task_started", task = "a-recipe-with-a-long-name:compile"}
+    listener:event {event = "task_log", task = "a-recipe-with-a-long-name:compile", text = "cc x\n"}
+    options.written()
+    options.now = 1
+    listener:tick()
+    assert.are.equal("\r\27[J[0/9] 1 running · 1.0s\n  a-recipe-with-a-lon…   0:01  cc x",
+      options.written())
+  end)
+
+  it("says about how long it still takes, and counts down between events", function()
+    local options = screen.show()
+    local listener = tty.new(options)
+    listener:event(started(9))
+    listener:event {event = "task_started", task = "a:b", left = 130}
+    options.written()
+    options.now = 61
+    listener:tick()
+    assert.is_truthy(options.written():find(" · 1m01s · ~1m left\n", 1, true))
+    options.now = 140
+    listener:tick()
+    assert.is_nil(options.written():find("left", 1, true))
+  end)
+
+  it("takes away all of a footer that the narrower window has wrapped", function()
+    local options = screen.show()
+    local listener = tty.new(options)
+    listener:event(started(9))
+    listener:event {event = "task_started", task = "a:b"}
+    listener:event {event = "task_log", task = "a:b", text = ("x"):rep(79) .. "\n"}
+    options.now = 1
+    listener:tick()
+    options.written()
+    options.columns, options.now = 40, 2
+    listener:tick()
+    -- 46 columns and 79 are two rows of 40 each.
+    assert.is_truthy(options.written():find("^\r\27%[3A\27%[J"))
+  end)
+
+  it("goes away for somebody else who writes, and comes back", function()
+    local options = screen.show()
+    local listener = tty.new(options)
+    listener:event(started(9))
+    listener:event {event = "task_started", task = "a:b"}
+    listener:pause()
+    assert.matches("\27%[J$", options.written())
+    options.now = 1
+    listener:tick()
+    assert.matches("^%[0/9%] 1 running", options.written())
   end)
 
   it("leaves only the summary when the build ended", function()

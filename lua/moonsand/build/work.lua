@@ -113,6 +113,7 @@ end
 
 local function carry_out(self, list)
   if #list == 0 then return {failed = {}, not_started = {}} end
+  self.store:tidy()
   for _, name in ipairs(core.readdir(self.directory) or {}) do -- of builds that were killed
     if name:find "^jobs%.%d+$" then core.unlink(self.directory .. "/" .. name) end
   end

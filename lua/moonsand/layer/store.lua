@@ -290,6 +290,11 @@ function Store:gc(options)
   return gc.run(self.path, options)
 end
 
+--- Remove what killed processes left, when there is something.
+function Store:tidy()
+  if #scratches.dead(self.path) > 0 then gc.tidy(self.path) end
+end
+
 --- Check everything: see verify.lua.
 ---@param options? moonsand.VerifyOptions
 ---@return moonsand.Finding[] findings

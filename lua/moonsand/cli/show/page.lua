@@ -56,7 +56,7 @@ const bytes = b => b === undefined ? "" : b < 1e6 ? Math.round(b / 1e3) + " KB" 
 const rows = ran.map(e => ({ task: e.name, kind: e.cat, outcome: e.args.outcome, at: e.ts / 1e6,
   seconds: e.dur / 1e6, cpu: e.args.cpu, memory: e.args.memory, why: e.args.why || "",
   critical: e.args.critical, event: e })).concat(build.known.map(k => ({ task: k[0], kind: k[1],
-  outcome: k[2], at: 0, seconds: 0, why: k[3] || "" })));
+  outcome: k[2], at: Infinity, seconds: 0, why: k[3] || "" })));
 
 function tiles() {
   const c = build.counts || {}, box = document.getElementById("tiles");
@@ -259,7 +259,7 @@ document.body.dataset.ready = Math.round(performance.now() - begun);
 
 local body = [[
 <header><h1>@TITLE@</h1><span>@DATE@</span><input id="filter" class="push" type="search"
-  placeholder="filter: words of task, outcome, reason" size="34"><button id="theme">light or
+  placeholder="filter: words of task, outcome, reason" size="24"><button id="theme">light or
   dark</button><button id="save">save trace.json</button></header>
 <div id="tiles" class="tiles"></div>
 <div id="failures"></div>

@@ -102,13 +102,15 @@ local function by_age(running)
   return list
 end
 
-local function head(self, count, now)
+-- Where there is little room, what is none and then what is cached goes.
+local function head(self, count, now, width)
+  local cached, failed = self.counts.cached or 0, self.counts.failed or 0
   local parts = {
     format.counter(self.done, math.max(self.total, self.done)) .. (" %d running"):format(count),
-    ("%d cached"):format(self.counts.cached or 0),
-    ("%d failed"):format(self.counts.failed or 0),
-    format.duration(now - self.started),
   }
+  if width >= 50 then parts[#parts + 1] = ("%d cached"):format(cached) end
+  if width >= 60 or failed > 0 then parts[#parts + 1] = ("%d failed"):format(failed) end
+  parts[#parts + 1] = format.duration(now - self.started)
   local left = self.left and self.left - (now - self.left_at)
   if left and left >= 2 then parts[#parts + 1] = format.about(left) .. " left" end
   return table.concat(parts, " · ")
@@ -135,13 +137,15 @@ local function footer(self, now)
   if self.ended or not self.total then return {} end
   local columns, rows = self.size()
   local running = by_age(self.running)
-  local lines = {format.fit(head(self, #running, now), columns - 1)}
+  local lines = {format.fit(head(self, #running, now, columns), columns - 1)}
   local names = 0
   for _, task in ipairs(running) do names = math.max(names, format.width(task.name)) end
+  names = math.min(names, math.max(10, columns // 2))
   for i = 1, math.min(#running, math.max(1, rows // 3 - 1)) do
     local task = running[i]
-    lines[#lines + 1] = format.fit(("  %s  %5s  %s"):format(format.pad(task.name, names),
-      format.clock(now - task.since), task.text), columns - 1)
+    local name = format.pad(format.fit(task.name, names), names)
+    lines[#lines + 1] = format.fit(("  %s  %5s  %s"):format(name, format.clock(now - task.since),
+      task.text), columns - 1)
   end
   return lines
 end
