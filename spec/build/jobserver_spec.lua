@@ -61,3 +61,73 @@ b: ; touch b-is-there
     assert.is_true(here:build({"a:compile"}, {jobs = 2}).ok)
   end)
 end)
+
+describe("the tokens of a killed task", function()
+  local host = require "spec.support.host"
+  local jobserver = require "moonsand.build.jobserver"
+  local loop = require "moonsand.loop"
+
+  local function fill(path)
+    assert(os.execute(("mkfifo -m 600 '%s'"):format(path)))
+  end
+
+  -- Everything that is in the pool now.
+  local function count(pool)
+    return #(pool.pipe:read(4096) or "")
+  end
+
+  it("come back, once what runs beside it has ended", function()
+    local dir <close> = host.scratch()
+    local pool <close> = jobserver.open(dir.path, 3, fill)
+    local work <close> = loop.new()
+    local trace = {}
+    work:spawn(function()
+      pool:take()
+      loop.wait({}, 0.1)
+      trace[#trace + 1] = "other ended"
+      pool:give()
+    end)
+    work:spawn(function()
+      pool:take()
+      assert(pool.pipe:read(1)) -- its make takes another one, and is killed with it
+      pool:give(true)
+      pool:take()
+      trace[#trace + 1] = "next started"
+    end)
+    work:run()
+    assert.are.same({"other ended", "next started"}, trace)
+    assert.are.equal(2, count(pool))
+  end)
+
+  it("are not waited for after a task that ended by itself", function()
+    local dir <close> = host.scratch()
+    local pool <close> = jobserver.open(dir.path, 2, fill)
+    local work <close> = loop.new()
+    local trace = {}
+    work:spawn(function()
+      pool:take()
+      loop.wait({}, 0.05)
+      trace[#trace + 1] = "other ended"
+      pool:give()
+    end)
+    work:spawn(function()
+      pool:take()
+      pool:give(false)
+      pool:take()
+      trace[#trace + 1] = "next started"
+      pool:give()
+    end)
+    work:run()
+    assert.are.same({"next started", "other ended"}, trace)
+  end)
+
+  it("are put back by builds whose task was killed, too", function()
+    local here = project.new()
+    here:write {["a/a_1.bb"] = "do_compile() {\n    kill -9 $$\n}\n",
+      ["b/b_1.bb"] = recipe, ["b/files/Makefile"] = makefile}
+    local summary = here:build({"a:compile", "b:compile"}, {jobs = 2, keep_going = true})
+    assert.are.equal("failed", summary.outcomes["a:compile"])
+    assert.are.equal("ok", summary.outcomes["b:compile"])
+    here:close()
+  end)
+end)

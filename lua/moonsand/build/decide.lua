@@ -217,11 +217,14 @@ function M.of(build, node)
 end
 
 -- What the tasks need that came out the same although they ran again.
-local function through(store, before, after)
+local function through(store, before, after, seen)
   local links = {}
   for _, change in ipairs((signature.difference(before.text, after.text))) do
-    local found = change.kind == "input" and change.old and change.new and M.between(store, change)
-    for _, link in ipairs(found and found.inputs or {}) do links[#links + 1] = link end
+    if change.kind == "input" and change.old and change.new and not seen[change.name] then
+      seen[change.name] = true
+      local found = M.between(store, change, seen)
+      for _, link in ipairs(found and found.inputs or {}) do links[#links + 1] = link end
+    end
   end
   return links
 end
@@ -230,8 +233,9 @@ end
 --- has not kept what they were made from.
 ---@param store moonsand.Store
 ---@param link moonsand.build.Link
+---@param seen? table<string, boolean>   tasks that were looked through
 ---@return moonsand.build.Decision?
-function M.between(store, link)
+function M.between(store, link, seen)
   local before, after = intent.find(store, link.old), intent.find(store, link.new)
   if not before or not after then return nil end
   local decision = M.compare(before, after, function(change)
@@ -241,7 +245,7 @@ function M.between(store, link)
     return {task = change.name, old = change.old, new = change.new}
   end)
   if #decision.changes + #decision.inputs == 0 then
-    decision.inputs = through(store, before, after)
+    decision.inputs = through(store, before, after, seen or {})
   end
   decision.task, decision.cause = link.task, "changed"
   decision.old, decision.new = link.old, link.new

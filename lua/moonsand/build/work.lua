@@ -111,6 +111,17 @@ local function has_scripts(list)
   return false
 end
 
+-- Who interrupts a build need not see large directories being deleted: the next one does that.
+local function ticker(self)
+  local tick = self.options.tick
+  return tick and function()
+    local ok, problem = xpcall(tick, fault.traced)
+    if ok then return end
+    self.store:hurry()
+    error(problem, 0)
+  end
+end
+
 local function carry_out(self, list)
   if #list == 0 then return {failed = {}, not_started = {}} end
   self.store:tidy()
@@ -125,7 +136,7 @@ local function carry_out(self, list)
   }
   self.progress = estimate.progress(list, self.jobs)
   return schedule.run {
-    nodes = list, jobs = self.jobs, tick = self.options.tick, hold = holder(self),
+    nodes = list, jobs = self.jobs, tick = ticker(self), hold = holder(self),
     keep_going = function() return self.keep_going end,
     run = function(node, aside) return run.node(self, node, aside) end,
   }

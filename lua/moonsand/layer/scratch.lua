@@ -51,7 +51,7 @@ function Scratch:close()
   end
   self.owner:close()
   self.owner = nil
-  if trash then core.remove_tree(trash) end
+  if trash and not self.store.hurried then core.remove_tree(trash) end
 end
 
 function Scratch:__close(err)

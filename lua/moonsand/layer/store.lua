@@ -290,9 +290,15 @@ function Store:gc(options)
   return gc.run(self.path, options)
 end
 
---- Remove what killed processes left, when there is something.
+--- Remove what killed and interrupted processes left, when there is something.
 function Store:tidy()
-  if #scratches.dead(self.path) > 0 then gc.tidy(self.path) end
+  local trash = disk.names(self.path .. "/trash")
+  if #trash > 0 or #scratches.dead(self.path) > 0 then gc.tidy(self.path) end
+end
+
+--- From now on delete nothing that can be deleted later: somebody waits for the end.
+function Store:hurry()
+  self.hurried = true
 end
 
 --- Check everything: see verify.lua.
