@@ -95,6 +95,27 @@ describe("the scheduler", function()
     end})))
   end)
 
+  it("does something else meanwhile, and ends it with the last node", function()
+    local turns, closed = 0, false
+    local outcome = schedule.run {
+      nodes = nodes {"a", "b < a"}, jobs = 1,
+      run = function()
+        loop.wait({}, 0.01)
+        return true
+      end,
+      meanwhile = function()
+        local _ <close> = setmetatable({}, {__close = function() closed = true end})
+        while true do
+          turns = turns + 1
+          loop.wait({}, 0)
+        end
+      end,
+    }
+    assert.are.same({}, outcome.failed)
+    assert.is_true(turns > 2)
+    assert.is_true(closed)
+  end)
+
   it("ends a long chain of tasks that take no time", function()
     local specs = {"t1"}
     for i = 2, 1000 do specs[i] = ("t%d < t%d"):format(i, i - 1) end

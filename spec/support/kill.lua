@@ -77,10 +77,11 @@ end
 
 local TRIES <const> = 5
 
--- What a killed driver may have left: nothing of this may be there after the next build.
+-- What a killed driver may have left: nothing of this may be there after the next build. What is in
+-- the trash is deleted while tasks run, and may not all be gone by the end of a short one.
 local function leftovers(here)
   local left = {}
-  for _, folder in ipairs {"store/tmp", "store/trash", "store/quarantine"} do
+  for _, folder in ipairs {"store/tmp", "store/quarantine"} do
     for _, name in ipairs(names(here.path .. "/" .. folder)) do
       left[#left + 1] = folder .. "/" .. name
     end

@@ -15,6 +15,7 @@ local TICK <const> = 0.2 -- seconds
 ---  loop; true: done. What waits for somebody else in `aside(wait)` takes no job meanwhile.
 ---@field tick? fun()                   called now and then while something runs
 ---@field hold? fun(): boolean          start nothing now, while something runs
+---@field meanwhile? fun()              something else to do; it is ended with the last node
 
 ---@class moonsand.build.Outcome
 ---@field failed moonsand.build.Node[]       in the order in which they failed
@@ -115,11 +116,13 @@ function M.run(options)
   local work <close> = run.loop
   if options.tick then options.tick() end
   run:fill()
+  local other = options.meanwhile and work:spawn(options.meanwhile)
   while run.active > 0 do
     run:step()
     run:fill()
   end
-  assert(#work.tasks == 0, "a task left coroutines behind")
+  local left_over = #work.tasks - (other and coroutine.status(other) ~= "dead" and 1 or 0)
+  assert(left_over == 0, "a task left coroutines behind")
   if run.broken then error(run.broken, 0) end
   local left = {}
   for _, node in ipairs(options.nodes) do

@@ -124,7 +124,6 @@ end
 
 local function carry_out(self, list)
   if #list == 0 then return {failed = {}, not_started = {}} end
-  self.store:tidy()
   for _, name in ipairs(core.readdir(self.directory) or {}) do -- of builds that were killed
     if name:find "^jobs%.%d+$" then core.unlink(self.directory .. "/" .. name) end
   end
@@ -139,6 +138,7 @@ local function carry_out(self, list)
     nodes = list, jobs = self.jobs, tick = ticker(self), hold = holder(self),
     keep_going = function() return self.keep_going end,
     run = function(node, aside) return run.node(self, node, aside) end,
+    meanwhile = function() self.store:tidy() end,
   }
 end
 

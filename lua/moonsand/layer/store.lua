@@ -17,6 +17,7 @@ local scope = require "moonsand.scope"
 local share = require "moonsand.layer.share"
 local scratches = require "moonsand.layer.scratch"
 local seal = require "moonsand.layer.seal"
+local trashes = require "moonsand.layer.trash"
 local use = require "moonsand.layer.use"
 local verify = require "moonsand.layer.verify"
 
@@ -290,10 +291,14 @@ function Store:gc(options)
   return gc.run(self.path, options)
 end
 
---- Remove what killed and interrupted processes left, when there is something.
+--- Remove what killed and interrupted processes left; to be called in a coroutine of a loop, where
+--- others have their turns meanwhile. May be ended at any moment.
 function Store:tidy()
-  local trash = disk.names(self.path .. "/trash")
-  if #trash > 0 or #scratches.dead(self.path) > 0 then gc.tidy(self.path) end
+  if #scratches.dead(self.path) > 0 then
+    local _ <close> = disk.must("lock", core.lock(self.path .. "/lock/gc", "exclusive"))
+    scratches.sweep(self.path)
+  end
+  trashes.empty(self.path)
 end
 
 --- From now on delete nothing that can be deleted later: somebody waits for the end.

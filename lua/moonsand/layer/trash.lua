@@ -3,6 +3,7 @@
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
 local leases = require "moonsand.layer.lease"
+local pace = require "moonsand.layer.pace"
 
 local M = {}
 
@@ -19,6 +20,24 @@ function M.discard(store, path)
     if ok then return to end
     if errno == disk.ENOENT then return nil end
     if errno ~= disk.EEXIST then disk.must("discard", ok, err, errno) end
+  end
+end
+
+-- Whatever cannot be deleted is for a collection, which says so.
+local function delete(job, path)
+  pace.step(job)
+  local st = core.stat(path)
+  local names = st and st.type == "directory" and core.readdir(path) or {}
+  for _, name in ipairs(names) do delete(job, path .. "/" .. name) end
+  core.remove_tree(path)
+end
+
+--- Delete what is in the trash, in turns with others of the loop.
+---@param store string   path of the store
+function M.empty(store)
+  local job = {}
+  for _, name in ipairs(disk.names(store .. "/trash")) do
+    delete(job, ("%s/trash/%s"):format(store, name))
   end
 end
 
