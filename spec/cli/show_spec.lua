@@ -114,6 +114,9 @@ describe("the plain listener", function()
     local listener = plain.new(options)
     listener:event(started(1))
     listener:event(ended("a:b", "ok", 1))
+    listener:event {event = "task_started", task = "a:c"}
+    options.now = 100
+    listener:tick()
     listener:event {event = "build_ended", ok = true, seconds = 1, counts = {ok = 1}}
     assert.are.equal("", options.written())
   end)

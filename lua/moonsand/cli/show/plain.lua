@@ -85,7 +85,7 @@ end
 --- Once a minute of silence: what still runs, the longest first.
 function Plain:tick()
   local now = self.clock()
-  if now - self.spoke < silence or not next(self.running) then return end
+  if self.quiet or now - self.spoke < silence or not next(self.running) then return end
   local list = {}
   for task, since in pairs(self.running) do list[#list + 1] = {task, since} end
   table.sort(list, function(a, b)
@@ -103,7 +103,7 @@ end
 function Plain:event(event)
   local method = self[event.event]
   if method then method(self, event) end
-  if not self.quiet then self:tick() end
+  self:tick()
 end
 
 --- Nothing is pending here.
