@@ -34,6 +34,50 @@ describe("the example", function()
     assert.is_truthy(third:find("it says: hello, sand\n", 1, true))
   end)
 
+  it("script.lua overrides a variable, adds a task, and reacts to what happens", function()
+    local out, code = moonsand "examples/script.lua"
+    assert.are.equal(0, code, out)
+    assert.is_truthy(out:find("hello:compile\tok\n  the program says what it should\n" ..
+      "hello:check\tok\nhello:install\tok\n", 1, true), out)
+  end)
+
+  it("limits.lua says which limit it was", function()
+    local out, code = moonsand "examples/limits.lua"
+    assert.are.equal(0, code)
+    assert.are.equal("sleeps too long:       timed out after T; limit: wall\n" ..
+      "spins too long:        killed by signal XCPU; limit: cpu_time\n" ..
+      "writes too much:       exit 153; limit: file_size\n" ..
+      "is content:            exit 0; fine\n", (out:gsub("[%d.]+s;", "T;")))
+  end)
+
+  it("fork.lua tries two ways out over one state", function()
+    local out, code = moonsand "examples/fork.lua"
+    assert.are.equal("one removes a file:    1 3\nthe other makes one:   1 2 3 4\n" ..
+      "the first is as it was: 1 2 3\n", out)
+    assert.are.equal(0, code)
+  end)
+
+  it("plan.lua prints and compares plans, and runs nothing", function()
+    local out, code = moonsand "examples/plan.lua"
+    assert.are.equal(0, code)
+    assert.matches("^the last steps:\n  %l+\n  fds\n  exec\nwhat a network changes:\n", out)
+    assert.is_truthy(out:find("\n  - loopback", 1, true), out)
+    assert.matches("\nbubblewrap[^\n]+: [^\n]+\n$", out)
+  end)
+
+  it("layers.lua names layers by their content", function()
+    local out, code = moonsand "examples/layers.lua"
+    assert.are.equal("the same twice is one layer: true\nfile\ta.txt\t17\nit is whole: true\n", out)
+    assert.are.equal(0, code)
+  end)
+
+  it("pool.lua runs sandboxes at the same time", function()
+    local out, code = moonsand "examples/pool.lua 4"
+    assert.are.equal("1 squared is 1\n2 squared is 4\n3 squared is 9\n4 squared is 16\n" ..
+      "at most 4 ran at a time\n", out)
+    assert.are.equal(0, code)
+  end)
+
   it("of the README says hello from a sandbox", function()
     local dir <close> = host.scratch()
     local text = host.read("README.md"):match("```lua\n(.-)```")
