@@ -73,7 +73,7 @@ local function words_of(list)
 end
 
 local function report(list, wall, cpu)
-  print(("  %-20s  %7s  %7s  %7s   %s"):format("", "median", "fastest", "cpu",
+  print(("  %-20s  %7s  %7s  %7s   %s"):format(#wall[1] .. " rounds", "median", "fastest", "cpu",
     "time and cpu, to bwrap's (aim: 0.85)"))
   for i, one in ipairs(list) do
     print(("  %-20s  %7.3f  %7.3f  %7.3f   %.2f  %.2f"):format(one.name,
@@ -86,7 +86,7 @@ local function main()
   local undo <close> = scope.new()
   local place = assert(core.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/moonsand-bench."))
   undo:defer(function() core.remove_tree(place) end)
-  print(("commands with /bin/true: %d rounds in turns, uid %d, milliseconds"):format(count,
+  print(("commands with /bin/true: at most %d rounds in turns, uid %d, milliseconds"):format(count,
     core.uid()))
   local all, files = candidates(place)
   local floor <close> = server.start(place, {files = files, peers = words_of(all)})

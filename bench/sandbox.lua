@@ -185,8 +185,8 @@ local function report(title, times)
       rounds.fastest(list) * 1000))
   end
   if chosen ~= "abc" then return end
-  print(("  a/b %.2f (aim: 1.15)   a/c %.2f (aim: 0.50)"):format(rounds.ratio(times[1], times[2]),
-    rounds.ratio(times[1], times[3])))
+  print(("  a/b %.2f (aim: 1.15)   a/c %.2f (aim: 0.50)   %d rounds"):format(
+    rounds.ratio(times[1], times[2]), rounds.ratio(times[1], times[3]), #times[1]))
 end
 
 local function main()
@@ -194,7 +194,7 @@ local function main()
   local place = assert(core.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/moonsand-bench."))
   undo:defer(function() core.remove_tree(place) end)
   for i = 1, 3 do assert(core.mkdirs(place .. "/" .. i)) end
-  print(("a sandbox with /bin/true: %d rounds in turns, uid %d"):format(count, core.uid()))
+  print(("a sandbox with /bin/true: at most %d rounds in turns, uid %d"):format(count, core.uid()))
   for _, network in ipairs(arg[3] and {arg[3]} or {"none", "host"}) do
     check_views(place, network)
     report(titles[network], measure(place, network))

@@ -10,7 +10,7 @@ local server = require "bench.support.server"
 
 local count = math.tointeger(arg[1] or 100)
 local in_a_row = 100 * count
-local patience = 75 -- seconds for them
+local patience = 50 -- seconds for them
 local at_once = 50
 local mebibyte = ("x"):rep(1 << 20)
 
@@ -227,7 +227,7 @@ local function main()
   local undo <close> = scope.new()
   local place = assert(core.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/moonsand-bench."))
   undo:defer(function() core.remove_tree(place) end)
-  print(("scale: medians of %d rounds, uid %d"):format(count, core.uid()))
+  print(("scale: medians of at most %d rounds, uid %d"):format(count, core.uid()))
   measure_memory(place)
   measure_binds(place)
   measure_layers(place)

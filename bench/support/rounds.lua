@@ -5,6 +5,8 @@ local M = {}
 
 local pause = 0.002 -- seconds: the kernel takes the last sandbox apart a little later
 local warm_up = 4
+local least = 20
+local patience = 25 -- seconds for the rounds of one comparison
 
 function M.median(list)
   local sorted = table.move(list, 1, #list, 1, {})
@@ -27,14 +29,17 @@ function M.ratio(a, b)
 end
 
 --- Take each of the ways once a round, beginning with another one each time: for every way what its
---- function returned, {seconds, processor seconds?} in lists.
+--- function returned, {seconds, processor seconds?} in lists. On a slow machine there are fewer
+--- rounds than wanted.
 ---@param ways fun(): number, number?[]
 ---@param count integer
 ---@param warm? integer   rounds before the first that counts
 function M.take(ways, count, warm)
   local wall, cpu = {}, {}
   for k in ipairs(ways) do wall[k], cpu[k] = {}, {} end
+  local began = core.clock()
   for i = 1 - (warm or warm_up), count do
+    if i > least and core.clock() - began > patience then break end
     for k = 0, #ways - 1 do
       local at = (i + k) % #ways + 1
       core.poll({}, pause)
