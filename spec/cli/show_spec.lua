@@ -56,7 +56,7 @@ describe("the plain listener", function()
       options.written())
   end)
 
-  it("writes what a task says to who builds; notes only when they are asked for", function()
+  it("writes what a task says to who builds, unless it shows the whole log", function()
     local function said(options)
       local show = screen.show(options)
       local listener = plain.new(show)
@@ -66,7 +66,7 @@ describe("the plain listener", function()
       return show.written()
     end
     assert.are.equal("a:compile: x\nwarning: a:compile: x\nerror: a:compile: x\n", said())
-    assert.matches("\nnote: a:compile: x\n", said {verbose = true})
+    assert.are.equal("", said {verbose = true})
     assert.are.equal("error: a:compile: x\n", said {quiet = true})
   end)
 

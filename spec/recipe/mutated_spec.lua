@@ -139,10 +139,19 @@ describe("the reader's bounds", function()
   end)
 
   it("find the commands of a shell text with odd blanks and endings", function()
-    for _, text in ipairs {"a \f b", "a\v", "for", "case x\\", "a \\", "x `\\", "${x\\", '"$('} do
+    for _, text in ipairs {"a \f b", "a\v", "for", "case x in",
+      "case x\\", "a \\", "x `\\", "${x\\", '"$('} do
       assert.is_table(bounded(command.words, text))
     end
     assert.is_true(command.words("a \fb").called.a)
+  end)
+
+  it("leave what is nested too deeply, or lacks an argument, to Python", function()
+    local d = read(('A = "${@%s1%s}"\n'):format(("("):rep(1000), (")"):rep(1000)) ..
+      [[B = "${@bb.utils.contains('A', 'x', 'y')}"]] .. "\n")
+    for _, name in ipairs {"A", "B"} do
+      assert.are.equal("python", problem_of(d.get, d, name).reason)
+    end
   end)
 
   it("ask a signature's questions of any recipe", function()

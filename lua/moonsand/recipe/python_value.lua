@@ -186,6 +186,7 @@ local function checked(words_given)
 end
 
 local function printed(value, quoted)
+  if value == nil then need() end -- a call lacks an argument: Python says it best
   if value == true then return "True" elseif value == false then return "False" end
   if value == none then return "None" end
   if math.type(value) == "integer" then return ("%d"):format(value) end

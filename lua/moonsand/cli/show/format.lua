@@ -19,16 +19,16 @@ function M.clock(seconds)
   return ("%d:%02d"):format(whole // 60, whole % 60)
 end
 
-local heads = {plain = "", note = "note: ", warn = "warning: ", error = "error: "}
+local heads = {plain = "", warn = "warning: ", error = "error: "}
 local tints = {warn = "bold", error = "red"}
 
 --- What a task says, as a line for the screen; nil when that is for its log only.
 ---@param event moonsand.build.Event   `task_message`
----@param options {quiet?: boolean, verbose?: boolean, colour?: boolean}
+---@param options {quiet?: boolean, colour?: boolean}
 ---@return string?
 function M.message(event, options)
   local head = heads[event.level]
-  if not head or event.level == "note" and not options.verbose then return nil end
+  if not head then return nil end
   if options.quiet and event.level ~= "error" then return nil end
   local text = ("%s%s: %s"):format(head, event.task, M.plain((event.text:gsub("%s+$", ""))))
   local tint = tints[event.level]

@@ -34,6 +34,7 @@ function Plain:task_log(event)
 end
 
 function Plain:task_message(event)
+  if self.verbose then return end -- the log is shown, and has it
   local line = format.message(event, self)
   if line then self:say(line) end
 end
