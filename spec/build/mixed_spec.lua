@@ -240,6 +240,28 @@ python do_compile() {
     assert.are.equal("ok", build(other, "x:compile").outcomes["x:compile"])
   end)
 
+  it("in Python has the packages of metadata layers, and runs again when one changed", function()
+    local function outcome(text)
+      here:write {
+        ["conf/spec.conf"] = "", ["lib/pk/__init__.py"] = 'BBIMPORTS = ["deep"]\n',
+        ["lib/pk/deep.py"] = 'def word():\n    return "' .. text .. '"\n',
+        ["x/x_1.0.bb"] = one "python do_compile() {\n    print(pk.deep.word())\n}\n",
+      }
+      local config <close> = recipe.configure {
+        path = {here.path .. "/recipes", core.realpath "recipes"},
+        python = python.new(core.realpath "python"),
+        variables = {BBFILES = here.path .. "/recipes/*/*.bb"},
+      }
+      config.data.python:library(here.path .. "/recipes/lib", "pk", "")
+      return here:build({"x:compile"}, {config = config}).outcomes["x:compile"]
+    end
+    assert.are.equal("ok", outcome "moon")
+    assert.are.equal("moon\n", here:log "x:compile")
+    assert.are.equal("cached", outcome "moon")
+    assert.are.equal("ok", outcome "sand")
+    assert.are.equal("sand\n", here:log "x:compile")
+  end)
+
   it("has logs and run scripts by BitBake's names, and a list of their order", function()
     succeeds "do_compile[prefuncs] = 'first'\nfirst() {\n    :\n}\ndo_compile() {\n    echo x\n}\n"
     local place, pid = here.path .. "/build/x/", core.getpid()

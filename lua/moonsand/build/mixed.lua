@@ -121,11 +121,8 @@ function M.add(d, task, functions, options)
   for name, value in pairs(M.environment(d, task)) do options.env[name] = value end
 end
 
-local digests = {}
-
 -- What the Python of a package says, file by file.
 local function digest(directory)
-  if digests[directory] then return digests[directory] end
   local lines = {}
   local function walk(path)
     for _, name in ipairs(core.readdir(path) or {}) do
@@ -140,16 +137,21 @@ local function digest(directory)
   end
   walk(directory)
   table.sort(lines)
-  digests[directory] = core.sha256(table.concat(lines, "\n"))
-  return digests[directory]
+  return core.sha256(table.concat(lines, "\n"))
 end
+
+local known = setmetatable({}, {__mode = "k"}) -- for as long as a configuration is the same
 
 --- Digests of the packages of metadata layers, by name: part of the signature of Python tasks.
 ---@param d moonsand.recipe.Data
 ---@return table<string, string>
 function M.digests(d)
-  local list = {}
-  for _, each in ipairs(d.python and d.python:packages() or {}) do
+  if not d.python then return {} end
+  local list = known[d.python]
+  if list then return list end
+  list = {}
+  known[d.python] = list
+  for _, each in ipairs(d.python:packages()) do
     list[each.name] = digest(each.directory .. "/" .. each.name)
   end
   return list
