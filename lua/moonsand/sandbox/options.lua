@@ -137,6 +137,18 @@ local function check_times(given)
   check.seconds("grace", given.grace, true)
 end
 
+--- What can be said without making anything of it.
+local function check_values(given)
+  check_program(given)
+  check_places(given)
+  check_times(given)
+  kernel.check(given)
+  ids.check(given)
+  capabilities.check(given)
+  namespaces.check(given)
+  if given.isolation ~= nil then isolation.check(given) end
+end
+
 --- Check a table of options and return a complete copy of it.
 ---@param given moonsand.sandbox.Options
 ---@return table
@@ -147,14 +159,7 @@ function M.check(given)
     given = profile.apply(given)
     check_keys("the profile", given, kinds)
   end
-  check_program(given)
-  check_places(given)
-  check_times(given)
-  kernel.check(given)
-  ids.check(given)
-  capabilities.check(given)
-  namespaces.check(given)
-  if given.isolation ~= nil then isolation.check(given) end
+  check_values(given)
   local options = {}
   for key, value in pairs(given) do options[key] = value end
   redirect.check(options)
@@ -192,10 +197,7 @@ local program_keys = {
 
 local function extended(base, more)
   if type(more) ~= "table" or not base then return more or base end
-  local env = {}
-  for name, value in pairs(base) do env[name] = value end
-  for name, value in pairs(more) do env[name] = value end
-  return env
+  return profile.over(base, more)
 end
 
 --- The checked options of a sandbox with another program. Its `env` adds to the sandbox's.

@@ -15,7 +15,11 @@ local function joined(base, more)
   return table.move(more, 1, #more, #list + 1, list)
 end
 
-local function over(base, more)
+--- The keys of two tables; the second's values win.
+---@param base table
+---@param more table
+---@return table
+function M.over(base, more)
   local own = {}
   for key, value in pairs(base) do own[key] = value end
   for key, value in pairs(more) do own[key] = value end
@@ -27,12 +31,12 @@ end
 ---@param more moonsand.sandbox.Options   its values win; what is in its lists comes last
 ---@return moonsand.sandbox.Options
 function M.merge(base, more)
-  local own = over(base, more)
+  local own = M.over(base, more)
   if more.script or more.command then own.script, own.command = more.script, more.command end
   for key, value in pairs(more) do
     local old = base[key]
     if maps[key] and type(old) == "table" and type(value) == "table" then
-      own[key] = over(old, value)
+      own[key] = M.over(old, value)
     elseif not whole[key] and is_list(old) and is_list(value) then
       own[key] = joined(old, value)
     end
@@ -50,7 +54,7 @@ function M.apply(given)
   for _, one in ipairs(#profile > 0 and profile or {profile}) do
     base = M.merge(base, M.apply(one))
   end
-  local own = over(given, {})
+  local own = M.over(given, {})
   own.profile = nil
   return M.merge(base, own)
 end
