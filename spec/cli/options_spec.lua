@@ -31,6 +31,20 @@ describe("the options of a sandbox", function()
     assert.are.equal("/tmp/null", spec.stderr)
   end)
 
+  it("give a file system in memory a mode", function()
+    assert.are.same({{target = "/t", size = "1M", mode = 448, order = 1}},
+      parsed({"--tmpfs", "/t:1M:700"}).tmpfs)
+    assert.are.same({{target = "/t", mode = 1023, order = 1}},
+      parsed({"--tmpfs", "/t::1777"}).tmpfs)
+    assert.is_truthy(refused({"--tmpfs", "/t:1M:8"}):find("octal number such as 1777", 1, true))
+  end)
+
+  it("leave the session to the caller", function()
+    assert.is_false(parsed({"--session", "off"}).session)
+    assert.is_true(parsed({"--session", "on"}).session)
+    assert.is_nil(parsed({}).session)
+  end)
+
   it("say what goes to a second place", function()
     local spec = parsed {"--tee", "1=log", "--tee", "2:a=err"}
     assert.are.same({tee = {path = "log"}}, spec.stdout)

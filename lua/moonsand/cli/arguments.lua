@@ -39,6 +39,13 @@ local function absolute(step, path, what)
   return path
 end
 
+local function octal(step, text, example)
+  if not text:find("^[0-7]+$") or #text > 4 then
+    wrong(step, "it is not an octal number such as " .. example)
+  end
+  return tonumber(text, 8)
+end
+
 --- Add a mount; later ones go over earlier ones, whatever their kind.
 local function add(spec, list, entry)
   spec.last = spec.last + 1
@@ -98,8 +105,10 @@ adders["--upper"] = function(spec, step)
 end
 
 adders["--tmpfs"] = function(spec, step)
-  local target, size = cut(step.value)
-  add(spec, "tmpfs", {target = absolute(step, target), size = size})
+  local target, rest = cut(step.value)
+  local size, mode = (rest or ""):match("^([^:]*):?(.*)$")
+  add(spec, "tmpfs", {target = absolute(step, target), size = size ~= "" and size or nil,
+    mode = mode ~= "" and octal(step, mode, "1777") or nil})
 end
 
 adders["--dir"] = function(spec, step)
@@ -235,11 +244,7 @@ local function id(args, name)
 end
 
 local function umask(text)
-  if text == nil then return nil end
-  if not text:find("^[0-7]+$") or #text > 4 then
-    wrong({option = "--umask", value = text}, "it is not an octal number such as 022")
-  end
-  return tonumber(text, 8)
+  return text and octal({option = "--umask", value = text}, text, "022")
 end
 
 --- A stream: the caller's own, or a file. A word of `sandbox.new` is a file name here.
@@ -305,6 +310,7 @@ function M.from_arguments(args, environment, base)
     cap_add = {}, cap_drop = {}, share = {}, join = {}, as_init = args.as_init,
     limits = {}, devices = {}, mask = {}, protect = {}, sysfs = args.sysfs, devpts = args.devpts,
     proc = args.proc ~= "none" and args.proc, idle_timeout = seconds(args, "idle_timeout"),
+    session = args.session and args.session == "on",
     fds = {}, tees = {}, pty = args.pty, capture_limit = args.capture_limit,
     root = args.root, cwd = args.cwd, hostname = args.hostname, umask = umask(args.umask),
     ids = args.ids, uid = id(args, "uid"), gid = id(args, "gid"), network = args.network,
