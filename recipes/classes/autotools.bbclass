@@ -5,10 +5,25 @@ CONFIGUREOPTS = "--prefix=${prefix} --exec-prefix=${exec_prefix} --bindir=${bind
     --sysconfdir=${sysconfdir} --localstatedir=${localstatedir}"
 EXTRA_OECONF ?= ""
 
+# Where configure is, when not at the top.
+AUTOTOOLS_SCRIPT_PATH ?= "${S}"
+
 do_configure() {
-    if [ ! -x "${S}/configure" ]; then
-        echo "error: ${S} has no configure script; set do_configure in the recipe" >&2
+    if [ ! -x "${AUTOTOOLS_SCRIPT_PATH}/configure" ]; then
+        make_configure
+    fi
+    "${AUTOTOOLS_SCRIPT_PATH}/configure" ${CONFIGUREOPTS} ${EXTRA_OECONF}
+}
+
+# The archive of a repository has no script yet.
+make_configure() {
+    if [ ! -e "${AUTOTOOLS_SCRIPT_PATH}/configure.ac" ]; then
+        echo "error: ${AUTOTOOLS_SCRIPT_PATH} has no configure script; set do_configure in the recipe" >&2
         exit 1
     fi
-    "${S}/configure" ${CONFIGUREOPTS} ${EXTRA_OECONF}
+    if ! command -v autoreconf > /dev/null; then
+        echo "error: ${AUTOTOOLS_SCRIPT_PATH} has configure.ac only; install autoconf, automake and libtool" >&2
+        exit 1
+    fi
+    (cd "${AUTOTOOLS_SCRIPT_PATH}" && autoreconf --force --install)
 }
