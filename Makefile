@@ -72,6 +72,12 @@ test:
 	@LUA='$(LUA)' MAKE='$(MAKE)' sh .ci/test
 
 # Specs on one of Debian's kernels in a virtual machine: other control groups, an older kernel.
+# Every recipe there is, then what each of them says of its own result.
+world:
+	@sh .ci/need 'make world' build run demo world
+	@$(MAKE) --no-print-directory -s all
+	@bin/moonsand build world world:test
+
 vm-test:
 	@sh .ci/need 'make vm-test' build run test vm
 	@$(MAKE) --no-print-directory -s all
@@ -171,5 +177,5 @@ deb-test: deb
 clean:
 	rm -rf build
 
-.PHONY: all demo test vm-test check lint fuzz fuzz-recipes soak soak-builds bench api install \
+.PHONY: all demo world test vm-test check lint fuzz fuzz-recipes soak soak-builds bench api install \
   uninstall deb deb-test clean
