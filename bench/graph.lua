@@ -58,9 +58,10 @@ local function theirs(target)
   return measure("bitbake -g " .. target, report .. ".log")
 end
 
-local function median(list, field)
+-- The median of one thing, or of each round's own ratio of two.
+local function median(list, field, by)
   local values = {}
-  for i, each in ipairs(list) do values[i] = each[field] end
+  for i, each in ipairs(list) do values[i] = each[field] / (by and by[i][field] or 1) end
   table.sort(values)
   return values[(#values + 1) // 2]
 end
@@ -80,7 +81,8 @@ local function row(target)
   for field, unit in ipairs {"s", "s of processor", "MiB"} do
     local a, b = median(lists[1], field), median(lists[2], field)
     local scale = field == 3 and 1024 or 1
-    parts[#parts + 1] = ("  %.2f %s, %.2f: 1/%.1f"):format(a / scale, unit, b / scale, b / a)
+    parts[#parts + 1] = ("  %.2f %s, %.2f: 1/%.1f"):format(a / scale, unit, b / scale,
+      median(lists[2], field, lists[1]))
   end
   print(table.concat(parts))
 end
