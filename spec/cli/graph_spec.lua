@@ -113,6 +113,15 @@ digraph depends {
       true))
   end)
 
+  it("says which of several providers it took", function()
+    scratch:file("layer/r/e.bb", 'PROVIDES = "virtual/x"\n')
+    scratch:file("layer/r/f.bb", 'PROVIDES = "virtual/x"\n')
+    local code, out, err = call("virtual/x:compile")
+    assert.are.same({0, "e:compile\n"}, {code, out})
+    assert.are.equal("moonsand: multiple providers are available for virtual/x (e, f); set " ..
+      "PREFERRED_PROVIDER_virtual/x, 'e' is used\n", err)
+  end)
+
   it("dims what has a result in the store", function()
     scratch:file("recipes/z/z_1.bb", "deltask fetch unpack patch configure install " ..
       "populate_sysroot\ndo_compile() {\n    :\n}\naddtask compile before do_build\n")

@@ -103,10 +103,13 @@ end
 ---@return moonsand.build.Node[] nodes
 ---@return moonsand.build.Node[] wanted
 function M.prepare(self, targets)
-  local nodes, wanted = graph.of(self.config):plan(targets)
+  local tasks, warnings = graph.of(self.config), self.config.warnings
+  local said = #warnings
+  local nodes, wanted = tasks:plan(targets)
+  for i = said + 1, #warnings do self.events:send("note", {text = warnings[i]}) end
   if self.options.until_task then
     local _, task = graph.target("x:" .. self.options.until_task)
-    nodes, wanted = graph.of(self.config):plan(up_to(nodes, task, targets))
+    nodes, wanted = tasks:plan(up_to(nodes, task, targets))
   end
   attach_data(nodes)
   self.forced = forced_names(self.options.force, nodes)

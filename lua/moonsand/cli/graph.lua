@@ -104,10 +104,18 @@ local function to_run(args, ui, config)
   return run
 end
 
+-- The graph of the targets, and what is to be said of choices that were made.
+local function planned(args, ui, config)
+  local tasks, said = graph.of(config), #config.warnings
+  local nodes, wanted = tasks:plan(args.target)
+  for i = said + 1, #config.warnings do ui:say("moonsand: ", config.warnings[i], "\n") end
+  return nodes, wanted
+end
+
 -- What has a result in the store is dimmed.
 local function show_tree(args, ui, config, depth)
+  local _, wanted = planned(args, ui, config)
   local run = coloured(args, ui) and to_run(args, ui, config)
-  local _, wanted = graph.of(config):plan(args.target)
   ui:print(draw.tree(wanted, {depth = depth,
     dim = run and function(node) return not run[node.name] end or nil}))
 end
@@ -127,7 +135,7 @@ function M.run(args, ui)
     show_tree(args, ui, config, depth)
     return 0
   end
-  local nodes, wanted = graph.of(config):plan(args.target)
+  local nodes, wanted = planned(args, ui, config)
   if args.why then return show_why(args, ui, nodes, wanted) end
   ui:print(args.dot and draw.dot(nodes) or draw.json(nodes, wanted))
   return 0
