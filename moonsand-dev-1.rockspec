@@ -49,5 +49,6 @@ build = {
     PREFIX = "$(PREFIX)",
     LUADIR = "$(LUADIR)",
     LIBDIR = "$(LIBDIR)",
+    SHAREDIR = "$(LUADIR)/moonsand/share",
   },
 }

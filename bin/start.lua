@@ -20,11 +20,15 @@ local function locate(bin)
       python = top .. "python",
     }
   elseif exists(top .. "share/lua/5.4/moonsand/fault.lua") then
+    local share = top .. "share/moonsand"
+    if not exists(share .. "/recipes/conf/moonsand.conf") then -- LuaRocks deploys modules only
+      share = top .. "share/lua/5.4/moonsand/share"
+    end
     return {
       lua = top .. "share/lua/5.4",
       lib = top .. "lib/lua/5.4",
-      recipes = top .. "share/moonsand/recipes",
-      python = top .. "share/moonsand/python",
+      recipes = share .. "/recipes",
+      python = share .. "/python",
     }
   end
 end
