@@ -93,6 +93,11 @@ describe("the task graph", function()
     assert.are.equal("did you mean 'a:compile'?", problem.hint)
   end)
 
+  it("refuses a target of a multiconfig", function()
+    assert.is_truthy(select(2, pcall(graph.target, "mc:small:a:do_compile")).message:find(
+      "multiconfig", 1, true))
+  end)
+
   it("refuses a [depends] word without a task", function()
     local g = world {{name = "a", tasks = {{"do_image", depends = "b"}}}, {name = "b"}}
     assert.matches("names no task", refused(g.plan, g, {"a:image"}).message)

@@ -69,6 +69,11 @@ python () {
     assert.are.equal(14, where[#where].line)
   end)
 
+  it("knows the versions in dependencies from names with parentheses", function()
+    assert.are.equal("{'a': ['>= 1 b'], 'c(D)': [], 'e': ['= 2', '< 3']}", value("dict(" ..
+      "bb.utils.explode_dep_versions2('a (>= 1 b) c(D) e (= 2) e ( < 3)'))"))
+  end)
+
   it("works on copies that leave the original alone", function()
     local d = assert(read [[
 A = "1 ${B}"

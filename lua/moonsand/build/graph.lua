@@ -183,6 +183,11 @@ end
 ---@return string name
 ---@return string? task
 function M.target(target)
+  if target:find "^mc:" or target:find "^multiconfig:" then
+    fault.throw("graph", ("'%s' is of a multiconfig, which builds do not know"):format(target),
+      {hint = "moonsand vars and moonsand tasks read it; to build it, set MACHINE and the like " ..
+        "in a build directory of its own"})
+  end
   local name, task = target:match "^(.+):([%w_%-]+)$"
   if not name then return target end
   return name, long(task)

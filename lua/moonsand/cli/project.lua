@@ -106,11 +106,21 @@ function M.configure(ui)
   return config
 end
 
---- A recipe by its file, by its name, or by what it provides.
+-- "mc:NAME:REST": the configuration of that multiconfig, and the rest.
+local function multiconfig(config, name)
+  local multi, rest = name:match("^mc:([^:]*):(.+)$")
+  if not multi then multi, rest = name:match("^multiconfig:([^:]*):(.+)$") end
+  if not multi then return config, name end
+  return config:multiconfig(multi), rest
+end
+
+--- A recipe by its file, by its name, or by what it provides; `mc:NAME:` in front chooses a
+--- multiconfig.
 ---@param config moonsand.recipe.Configuration
----@param name string   "zlib", "recipes/zlib/zlib_1.2.13.bb"
+---@param name string   "zlib", "recipes/zlib/zlib_1.2.13.bb", "mc:small:zlib"
 ---@return moonsand.recipe.Recipe
 function M.recipe(config, name)
+  config, name = multiconfig(config, name)
   if name:find("%.bb$") then return (config:load(absolute(name))) end
   return config:named(name) or config:find(name)
 end
@@ -120,6 +130,7 @@ end
 ---@param name string
 ---@return moonsand.recipe.Recipe[]
 function M.variants(config, name)
+  config, name = multiconfig(config, name)
   local _, list = config:load(M.recipe(config, name).file)
   return list
 end

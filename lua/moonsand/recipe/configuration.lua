@@ -1,19 +1,18 @@
 --- The configuration: what is read before any recipe, and the recipes that it names.
+local base = require "moonsand.recipe.base"
 local cache = require "moonsand.recipe.cache"
 local catalogue = require "moonsand.recipe.catalogue"
 local collection = require "moonsand.recipe.collection"
-local data = require "moonsand.recipe.data"
-local environment = require "moonsand.recipe.environment"
-local event = require "moonsand.recipe.event"
 local fault = require "moonsand.fault"
 local listing = require "moonsand.recipe.listing"
 local find = require "moonsand.recipe.find"
 local finish = require "moonsand.recipe.finish"
-local layers = require "moonsand.recipe.layers"
 local parse = require "moonsand.recipe.parse"
 local provider = require "moonsand.recipe.provider"
 local record = require "moonsand.recipe.record"
+local renamed = require "moonsand.recipe.renamed"
 local survey = require "moonsand.recipe.survey"
+local words = require("moonsand.text").words
 
 local M = {}
 
@@ -42,37 +41,9 @@ local known_options = {
   cache = true, jobs = true,
 }
 
-local function read_main(reader, d)
-  local directories = find.split(d:get("BBPATH"))
-  local path = parse.locate(reader, d, directories, "conf/moonsand.conf") or
-    parse.locate(reader, d, directories, "conf/bitbake.conf")
-  if not path then
-    fault.throw("recipe", "there is no conf/moonsand.conf along BBPATH: " .. d:get("BBPATH"), {
-      reason = "missing", hint = "name the directory that holds conf/moonsand.conf",
-    })
-  end
-  parse.read(reader, d, path)
-end
-
--- Classes of the configuration: base, when there is one, and INHERIT.
-local function read_classes(reader, d)
-  d.state.class_type = "global"
-  local main = {file = d:plain("FILE") or "configuration", line = 0}
-  local base = false
-  local directories = find.split(d:get("BBPATH"))
-  for _, directory in ipairs {"classes-global/", "classes/"} do
-    base = base or parse.locate(reader, d, directories, directory .. "base.bbclass")
-  end
-  if base then parse.inherit(reader, d, "base", main, true) end
-  local file, line = (d:place("INHERIT") or ""):match("^(.*):(%d+)$")
-  local asker = file and {file = file, line = math.tointeger(tonumber(line))} or main
-  parse.inherit(reader, d, d:get("INHERIT") or "", asker, true)
-  d.state.class_type = "recipe"
-end
-
 -- The parse cache of a configuration: what it was made from is the key.
-local function open_cache(d, options)
-  local paths, more = {}, {path = table.concat(options.path, ":")}
+local function open_cache(d, options, multiconfig)
+  local paths, more = {}, {path = table.concat(options.path, ":"), multiconfig = multiconfig}
   for path in pairs(d.files) do paths[path] = true end
   for name, value in pairs(options.environment or {}) do
     if name ~= "PWD" and name ~= "BBSERVER" then more["env " .. name] = value end
@@ -84,12 +55,13 @@ local function open_cache(d, options)
   return cache.open(options.cache, cache.key(paths, more))
 end
 
-local function take_environment(d, env)
-  environment.take(d, env)
-  if not d.python then return end
-  for _, directory in ipairs(find.split(env.PATH)) do
-    if directory:find("^/") and not directory:find("^/usr/") then d.python:see(directory) end
-  end
+local function opened(options, name)
+  local reader, d = base.read(options, name)
+  return setmetatable({
+    data = d, reader = reader, warnings = d.log, loaded = {}, jobs = options.jobs,
+    cache = options.cache and open_cache(d, options, name), options = options, multi = {},
+    known_tasks = {},
+  }, Configuration)
 end
 
 --- Read a configuration.
@@ -102,34 +74,29 @@ function M.read(options)
     end
   end
   assert(type(options.path) == "table", "recipe.configure: path must be a list of directories")
-  local reader = parse.reader(options.disk)
-  local d = data.new()
-  if options.python then
-    parse.attach(reader, d, options.python)
-    for _, directory in ipairs(options.path) do d.python:see(directory) end
+  return opened(options, "")
+end
+
+--- The configuration of a multiconfig: one of BBMULTICONFIG, which conf/multiconfig/NAME.conf sets
+--- apart; "" is this one.
+---@param name string
+---@return moonsand.recipe.Configuration
+function Configuration:multiconfig(name)
+  if name == "" then return self end
+  local names, known = words(self.data:get("BBMULTICONFIG")), false
+  for _, each in ipairs(names) do known = known or each == name end
+  if not known then
+    fault.throw("recipe", ("there is no multiconfig '%s'"):format(name), {
+      where = self.data:place("BBMULTICONFIG"), reason = "missing",
+      hint = #names == 0 and ('name it in local.conf: BBMULTICONFIG = "%s"'):format(name) or
+        "BBMULTICONFIG names " .. table.concat(names, ", ")})
+  elseif name:find("^%d") then
+    fault.throw("recipe", ("a multiconfig cannot be called '%s'"):format(name), {
+      where = self.data:place("BBMULTICONFIG"), reason = "syntax",
+      hint = "its name begins with no digit"})
   end
-  if options.environment then take_environment(d, options.environment) end
-  d:put("BBPATH", table.concat(options.path, ":"))
-  d:put("BB_CURRENT_MC", "default")
-  for name, value in pairs(options.variables or {}) do
-    d:put(name, value, {operator = "set", name = name, text = value})
-  end
-  layers.read(reader, d)
-  if not d:plain("BB_CACHEDIR") then d:put("BB_CACHEDIR", "${TOPDIR}/cache") end
-  read_main(reader, d)
-  d:put("BB_CURRENT_MC", "")
-  for _, path in ipairs(options.files or {}) do
-    local found = parse.locate(reader, d, find.split(d:get("BBPATH")), path) or path
-    parse.read(reader, d, found)
-  end
-  read_classes(reader, d)
-  event.register(d)
-  event.fire(d, "bb.event.ConfigParsed")
-  return setmetatable({
-    data = d, reader = reader, warnings = d.log, loaded = {}, jobs = options.jobs,
-    known_tasks = {},
-    cache = options.cache and open_cache(d, options),
-  }, Configuration)
+  self.multi[name] = self.multi[name] or opened(self.options, name)
+  return self.multi[name]
 end
 
 -- A file's metadata layer and its priority.
@@ -178,6 +145,7 @@ function Configuration:load_with(file, appends)
     if layer then d:put("FILE_LAYERNAME", layer) end
     parse.read(self.reader, d, file)
     for _, append in ipairs(appends) do parse.read(self.reader, d, append) end
+    renamed.check_recipe(d, self.data)
     local stores, order = finish.recipe(self.reader, d, file)
     list = {}
     for i, variant in ipairs(order) do
@@ -226,6 +194,7 @@ end
 
 --- End what was started to read recipes. It starts again when a value needs it.
 function Configuration:close()
+  for _, each in pairs(self.multi) do each:close() end
   if self.data.python then self.data.python:close() end
 end
 

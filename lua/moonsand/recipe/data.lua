@@ -6,6 +6,7 @@
 local expand = require "moonsand.recipe.expand"
 local fault = require "moonsand.fault"
 local history = require "moonsand.recipe.history"
+local name_list = require "moonsand.recipe.names"
 local override = require "moonsand.recipe.override"
 local write = require "moonsand.recipe.write"
 
@@ -23,8 +24,8 @@ function Data:__tostring()
   return ("datastore of %s"):format(name or "the configuration")
 end
 
-for _, half in ipairs {history, write} do
-  for name, method in pairs(half) do Data[name] = method end
+for _, part in ipairs {history, name_list, write} do
+  for name, method in pairs(part) do Data[name] = method end
 end
 
 M.clock = write.clock
@@ -143,7 +144,10 @@ local function unexpanded(self, name)
       value, carried = entry.raw, entry.removes
     end
   end
-  if not record then return value, carried end
+  if not record then
+    if value == nil and name == "BBINCLUDED" then value = self:included() end
+    return value, carried
+  end
   if value == nil then
     value = record.content
     if value == nil then value = record.default end
@@ -375,73 +379,6 @@ function M.truth(value)
     return word == "y" or word == "yes" or word == "1" or word == "true" or word == "t"
   end
   return value ~= nil and value ~= false and value ~= 0
-end
-
--- A record that holds nothing counts as deleted.
-local function present(record)
-  return record and next(record) ~= nil
-end
-
--- Has a base an active variant?
-local function varied(self, name)
-  local list = self.variants[name]
-  if not list then return false end
-  need_overrides(self)
-  for i = 1, #list, 2 do
-    if override.active(self.override_set, list[i + 1]) then return true end
-  end
-  return false
-end
-
---- Is there such a variable, or an active variant of it?
----@param name string
----@return boolean
-function Data:exists(name)
-  return present(self.vars[name]) or varied(self, name)
-end
-
---- All names, sorted: own and inherited ones without the deleted, and bases with an active variant.
----@return string[]
-function Data:names()
-  local names, seen, store = {}, {}, self
-  while store do
-    for name in next, store.vars do
-      if not seen[name] then
-        seen[name] = true
-        if present(self.vars[name]) then names[#names + 1] = name else seen[name] = false end
-      end
-    end
-    store = store.parent
-  end
-  store = self
-  while store do
-    for name in next, store.variants do
-      if not seen[name] then
-        seen[name] = true
-        if varied(self, name) then names[#names + 1] = name end
-      end
-    end
-    store = store.parent
-  end
-  table.sort(names)
-  return names
-end
-
---- Names that have, or had, the export or unexport flag, sorted.
----@return string[]
-function Data:export_names()
-  local names, seen, store = {}, {}, self
-  while store do
-    for name in next, store.exported do
-      if not seen[name] then
-        seen[name] = true
-        names[#names + 1] = name
-      end
-    end
-    store = store.parent
-  end
-  table.sort(names)
-  return names
 end
 
 return M

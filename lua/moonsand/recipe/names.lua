@@ -1,0 +1,92 @@
+--- The names in a store, and the files that it was made from. These are methods of the datastore
+--- (data.lua).
+local override = require "moonsand.recipe.override"
+
+---@class moonsand.recipe.Data
+local Data = {}
+
+-- A record that holds nothing counts as deleted.
+local function present(record)
+  return record and next(record) ~= nil
+end
+
+-- Has a base an active variant?
+local function varied(self, name)
+  local list = self.variants[name]
+  if not list then return false end
+  self:active_overrides()
+  for i = 1, #list, 2 do
+    if override.active(self.override_set, list[i + 1]) then return true end
+  end
+  return false
+end
+
+--- Is there such a variable, or an active variant of it?
+---@param name string
+---@return boolean
+function Data:exists(name)
+  return present(self.vars[name]) or varied(self, name)
+end
+
+--- All names, sorted: own and inherited ones without the deleted, and bases with an active variant.
+---@return string[]
+function Data:names()
+  local names, seen, store = {}, {}, self
+  while store do
+    for name in next, store.vars do
+      if not seen[name] then
+        seen[name] = true
+        if present(self.vars[name]) then names[#names + 1] = name else seen[name] = false end
+      end
+    end
+    store = store.parent
+  end
+  store = self
+  while store do
+    for name in next, store.variants do
+      if not seen[name] then
+        seen[name] = true
+        if varied(self, name) then names[#names + 1] = name end
+      end
+    end
+    store = store.parent
+  end
+  table.sort(names)
+  return names
+end
+
+--- Names that have, or had, the export or unexport flag, sorted.
+---@return string[]
+function Data:export_names()
+  local names, seen, store = {}, {}, self
+  while store do
+    for name in next, store.exported do
+      if not seen[name] then
+        seen[name] = true
+        names[#names + 1] = name
+      end
+    end
+    store = store.parent
+  end
+  table.sort(names)
+  return names
+end
+
+--- What BBINCLUDED says: the files that were read, or looked for in vain, sorted.
+---@return string
+function Data:included()
+  local paths, seen, store = {}, {}, self
+  while store do
+    for path in next, store.files do
+      if not seen[path] then
+        seen[path] = true
+        paths[#paths + 1] = path
+      end
+    end
+    store = store.parent
+  end
+  table.sort(paths)
+  return table.concat(paths, " ")
+end
+
+return Data
