@@ -31,4 +31,4 @@ def update_data(d):
 
 
 def inherits_class(name, d):
-    return d._ask("inherits", name)
+    return d.moonsand_inherits(name)

@@ -18,6 +18,8 @@ _remembered = []  # dictionaries that hold something
 _recent = collections.OrderedDict()  # stores of the other side: number -> proxy
 _own = weakref.WeakValueDictionary()  # those that were made for code here
 _missed = []  # what had to be asked for, since the request began
+_used = []  # what was read and at hand, since then: a name, or kind, name and perhaps flag
+_much = b"*",  # something else was done
 
 
 class ExpansionError(Exception):
@@ -42,6 +44,23 @@ def forget_values():
     _remembered.clear()
 
 
+flag_readers = set()  # variables whose flags took part in a value
+
+
+def forget_flag_of(store, var):
+    """A flag of a variable was written. Values stay, unless some were made with its flags."""
+    if var in flag_readers:
+        forget_values()
+        return
+    kept = [each for each in _remembered if each is store._values or each is store._others]
+    for each in _remembered:
+        if each is not store._values and each is not store._others:
+            each.clear()
+    _remembered[:] = kept
+    for key in [key for key in store._others if key[1] == var]:
+        del store._others[key]
+
+
 def forget():
     """Anything may have been written."""
     forget_values()
@@ -51,14 +70,20 @@ def forget():
 
 
 def begin():
-    """A request begins: what was missed before is none of its business."""
-    missed = _missed[:]
+    """A request begins: what was asked for before is none of its business."""
+    outer = _missed[:], _used[:]
     _missed.clear()
-    return missed
+    _used.clear()
+    return outer
 
 
-def missed():
-    return _missed
+def end(outer):
+    """It ends; what was asked for before counts again, and what it asked for counts there, too."""
+    used = list(dict.fromkeys(_used))
+    answer = _missed[:], used
+    _missed[:] = outer[0]
+    _used[:] = outer[1] + used
+    return answer
 
 
 class VariableHistory:
@@ -78,6 +103,13 @@ class VariableHistory:
     def get_variable_lines(self, name, filename):
         return [int(each["line"]) for each in self.variable(name)
                 if each.get("file") == filename and each.get("line")]
+
+
+def key_of(used):
+    """What was read, as text."""
+    if type(used) is str:
+        return "v" + used
+    return used[0].decode() + "\0".join(used[1:])
 
 
 class DataSmart:
@@ -113,19 +145,24 @@ class DataSmart:
     def getVar(self, var, expand=True, noweakdefault=False, parsing=False, retparser=False):
         if expand and not noweakdefault:
             try:
-                return self._values[var]
+                value = self._values[var]
             except KeyError:
                 return self._get(self._values, var, b"v", var)
+            _used.append(var)
+            return value
         if var in special:
             return special[var](self)
-        kind = (b"p" if noweakdefault else b"r")
-        key = kind, var
-        if key in self._others:
-            return self._others[key]
-        value = self._get(self._others, key, kind, var)
+        value = self._remembered(b"p" if noweakdefault else b"r", var)
         if expand and value is not None:
             return self.expand(value, var)
         return value
+
+    def _remembered(self, kind, name):
+        key = kind, name
+        if key not in self._others:
+            return self._get(self._others, key, kind, name)
+        _used.append(key)
+        return self._others[key]
 
     def getVarFlag(self, var, flag, expand=True, noweakdefault=False, parsing=False,
                    retparser=False):
@@ -135,12 +172,14 @@ class DataSmart:
             return self._raw_flag(var, flag)
         key = b"e", var, flag
         if key in self._others:
+            _used.append(key)
             return self._others[key]
         return self._get(self._others, key, b"e", var, flag.encode("utf-8", "surrogateescape"))
 
     def _raw_flag(self, var, flag):
         key = var, flag
         if key in self._flags:
+            _used.append((b"u", var, flag))
             return self._flags[key]
         _flagged.add(self)
         return self._get(self._flags, key, b"u", var, flag.encode("utf-8", "surrogateescape"))
@@ -192,7 +231,11 @@ class DataSmart:
     # Writing
 
     def _write(self, verb, name, value=None, more=None):
-        forget_values()
+        if verb in b"fghi":
+            forget_flag_of(self, name)
+        else:
+            forget_values()
+        _used.append(_much)
         frame = sys._getframe(2)
         channel.post(b"w" + verb + self._number + channel.text(name) + channel.encode(value) +
                      channel.encode(more) + channel.text(frame.f_code.co_filename) +
@@ -267,6 +310,7 @@ class DataSmart:
     # The rest
 
     def _ask(self, verb, *args):
+        _used.append(_much)
         return channel.ask(b"q" + self._number + channel.text(verb) +
                            channel.encode(len(args)) + b"".join(map(channel.encode, args)))
 
@@ -274,6 +318,10 @@ class DataSmart:
         """Something that changes the store."""
         forget()
         return self._ask(verb, *args)
+
+    def moonsand_inherits(self, name):
+        """Is a class among those that were read?"""
+        return self._remembered(b"i", name)
 
     def hasOverrides(self, var):
         return self._ask("has_variants", var)

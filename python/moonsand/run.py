@@ -192,6 +192,8 @@ def search(store, frame, at):
 _requests = {ord("E"): expression, ord("B"): body, ord("H"): handler, ord("V"): applied,
              ord("P"): references, ord("M"): search}
 
+_values = {ord("E"), ord("V")}  # what becomes a part of a variable's value
+
 
 def define(frame):
     name, at = channel.text_of(frame, 1)
@@ -219,7 +221,12 @@ def library(frame):
         bb.error("addpylib %s: %s" % (name, problem))
 
 
-_messages = {ord("D"): define, ord("K"): undefine, ord("A"): library}
+def flag_reader(frame):
+    bb.data_smart.flag_readers.add(channel.text_of(frame, 1)[0])
+    bb.data_smart.forget_values()
+
+
+_messages = {ord("N"): flag_reader, ord("D"): define, ord("K"): undefine, ord("A"): library}
 
 
 def known_values(store, frame, at):
@@ -261,15 +268,16 @@ def _request(frame):
         signal.setitimer(signal.ITIMER_PROF, _seconds, 1)
     try:
         value = _requests[frame[0]](store, frame, at)
-        missed = bb.data_smart.missed()
-        answer = b"R" + channel.encode(value) + struct.pack("<I", len(missed)) + b"".join(
-            struct.pack("<I", len(each)) + each for each in missed)
     finally:
         _depth -= 1
         if _seconds and _depth == 0:
             signal.setitimer(signal.ITIMER_PROF, 0)
-        missed = bb.data_smart.missed()
-        missed[:] = outer
+        missed, used = bb.data_smart.end(outer)
+    answer = b"R" + channel.encode(value) + struct.pack("<I", len(missed)) + b"".join(
+        struct.pack("<I", len(each)) + each for each in missed)
+    if frame[0] in _values:
+        answer += struct.pack("<I", len(used)) + b"".join(
+            channel.text(bb.data_smart.key_of(each)) for each in used)
     return answer
 
 

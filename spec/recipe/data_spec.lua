@@ -31,6 +31,72 @@ describe("the datastore", function()
     assert.are.equal("2", d:get("A"))
   end)
 
+  -- What each kind of write changes, seen through two references.
+  local writes = {
+    {"a value", function() d:put("B", "2") end, "2 "},
+    {"an append", function() d:append("B", "+") end, "1+ "},
+    {"a variant of an active override", function() d:put("B:foo", "f") end, "f "},
+    {"an append to such a variant", function()
+      d:put("B:foo", "f")
+      assert.are.equal("f ", d:get("A"))
+      d:put("B:foo:append", "+")
+    end, "f+ "},
+    {"a value that was not there", function() d:put("NEW", "n") end, "1 n"},
+    {"a weak default", function() d:put_default("NEW", "w") end, "1 w"},
+    {"a flag that an expression reads", function() d:set_flag("F", "x", "3") end, "1 ", "3"},
+    {"a flag's text's reference", function() d:put("G", "4") end, "1 ", "4"},
+    {"the list of overrides", function()
+      d:put("B:bar", "b")
+      d:put("OVERRIDES", "bar")
+    end, "b "},
+    {"a name that is renamed", function()
+      d:put("OTHER", "o")
+      d:rename("OTHER", "NEW")
+    end, "1 o"},
+    {"a name that is deleted", function() d:delete("B") end, "${B} "},
+    {"words that are removed", function() d:put("B:remove", "1") end, " "},
+  }
+
+  for _, case in ipairs(writes) do
+    it("forgets what was made with " .. case[1], function()
+      d:put("OVERRIDES", "foo")
+      d:put("NEW", nil)
+      d:put("B", "1")
+      d:put("A", "${B} ${=NEW}")
+      d:put("G", "0")
+      d:set_flag("F", "x", "${G}")
+      d:put("C", '${=d:flag("F", "x")}')
+      assert.are.same({"1 ", "0"}, {d:get("A"), d:get("C")})
+      case[2]()
+      assert.are.same({case[3], case[4] or "0"}, {d:get("A"), d:get("C")})
+    end)
+  end
+
+  it("remembers what was made with other names, and what is nothing but names is never old",
+    function()
+      d:put("A", "${B}")
+      d:put("B", "1")
+      d:put("N", '${=#d:names()}')
+      local before = tonumber(d:get("N"))
+      d:get("A")
+      local entry = d.entries.A
+      d:put("C", "2")
+      assert.are.equal(entry, d.entries.A)
+      assert.are.equal(before + 1, tonumber(d:get("N")))
+    end)
+
+  it("gives a renamed variable the history of the old name, up to then", function()
+    d:put("A", "1", {operator = "=", name = "A", file = "f", line = 1})
+    d:rename("A", "B")
+    d:put("A", "2", {operator = "=", name = "A", file = "f", line = 2})
+    d:put("B", "3", {operator = "+=", name = "B", file = "f", line = 3})
+    local steps = {}
+    for i, entry in ipairs(d:where("B")) do steps[i] = entry.operator .. entry.line end
+    assert.are.equal("=1 rename1 +=3", table.concat(steps, " "))
+    assert.are.equal("f:3", d:place("B"))
+    assert.are.equal("f:2", d:place("A"))
+  end)
+
   it("chooses by override at the time of reading", function()
     d:put("A", "0")
     d:put("A:foo", "1")

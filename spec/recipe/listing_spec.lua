@@ -86,6 +86,11 @@ describe("the files of metadata layers", function()
     assert.are.equal("/m/b/* /m/b/in/* /m/a/*", config.data:get "BBFILES_PRIORITIZED")
   end)
 
+  it("are all those below a word of BBFILES that is a directory", function()
+    assert.are.same({"/m/b/b.bb", "/m/b/in/c.bb"}, configure('BBFILES = "/m/b"\n' ..
+      'BBMASK = "bbappend"\n'):recipes())
+  end)
+
   it("belong to the layer inside, when one layer is inside another", function()
     local config = configure(collections(
       'BBFILE_COLLECTIONS += "in"\nBBFILE_PATTERN_in = "^/m/b/in/"\nBBFILE_PRIORITY_in = "9"\n'))

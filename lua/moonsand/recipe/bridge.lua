@@ -2,12 +2,14 @@
 local data = require "moonsand.recipe.data"
 local fault = require "moonsand.fault"
 local helper = require "moonsand.recipe.helper"
+local memo = require "moonsand.recipe.memo"
 local proxy = require "moonsand.recipe.proxy"
 local wire = require "moonsand.recipe.wire"
 
 local M = {}
 
-local pack, unpack, sub, find = string.pack, string.unpack, string.sub, string.find
+local pack, unpack, sub = string.pack, string.unpack, string.sub
+local find, match = string.find, string.match
 
 ---@class moonsand.recipe.Bridge
 ---@field helper moonsand.recipe.Helper
@@ -22,6 +24,7 @@ Bridge.__index = Bridge
 function M.new(python)
   local self = setmetatable({
     directories = {}, libraries = {}, bound = {}, learned = {}, names = {}, stores = {},
+    memo = memo.new(), flag_readers = {},
   }, Bridge)
   self.helper = helper.new(python, proxy.serve(self))
   return self
@@ -49,6 +52,7 @@ end
 ---@param modules string   of Python itself, that all code of metadata sees
 function Bridge:library(directory, name, modules)
   self:see(directory)
+  for each in (name .. " " .. modules):gmatch("%S+") do self.memo.modules[each] = true end
   local message = pack("<s4s4s4", directory, name, modules)
   self.libraries[#self.libraries + 1] = message
   if self.helper.stream then self.helper:post("A", message) end
@@ -83,6 +87,16 @@ function Bridge:say(level, text)
   local d = self.stores[#self.stores]
   if level == "e" then self.last_error = text end
   if d then d:warn(text) end
+end
+
+--- A value is being made with a flag of a variable: Python must know, for it remembers values when
+--- flags are written.
+---@param name string
+function Bridge:note_flags(name)
+  local generation = self.helper.generation
+  if self.flag_readers[name] == generation or not self.helper.stream then return end
+  self.flag_readers[name] = generation
+  self.helper:post("N", pack("<s4", name))
 end
 
 -- Functions of `def` -----------------------------------------------------------------------------
@@ -148,6 +162,7 @@ local function at_hand(d, key)
     if kind == "e" and type(value) == "string" and find(value, "${", 1, true) then return false end
     return true, value, name, flag
   end
+  if kind == "i" then return true, proxy.read(d, kind, name), name end
   local value = d.values[name]
   if kind == "v" and value ~= nil then return true, value, name end
   local entry = d.entries[name]
@@ -163,11 +178,19 @@ local function at_hand(d, key)
   return true, value, name
 end
 
-local function known_values(self, d, key)
+-- The body of a function will probably read them again, so they are expanded for it beforehand.
+local function expanded(d, key)
+  local name, flag = match(key, "^.([^%z]*)%z?(.*)$")
+  local ok, value = helper.undisturbed(d, proxy.read, d, sub(key, 1, 1), name, flag)
+  return ok, value, name, sub(key, 1, 1) == "e" and flag or nil
+end
+
+local function known_values(self, d, key, body)
   local parts, count = {""}, 0
   local learned = self.learned[key]
   for i = 1, learned and #learned or 0 do
     local there, value, name, flag = at_hand(d, learned[i])
+    if not there and body then there, value, name, flag = expanded(d, learned[i]) end
     if there and type(value) ~= "table" then
       count = count + 1
       parts[#parts + 1] = pack("<c1s4", sub(learned[i], 1, 1), name)
@@ -197,20 +220,34 @@ local function learn(self, key, frame, at)
   end
 end
 
+-- What Python read: what was asked for, and what it had at hand. What is being made was made with
+-- that.
+local function take_reads(d, frame, at)
+  local reads = {}
+  for _ = 1, 2 do
+    local count = unpack("<I4", frame, at)
+    at = at + 4
+    for _ = 1, count do reads[#reads + 1], at = unpack("<s4", frame, at) end
+  end
+  for _, key in ipairs(reads) do d:note(match(key, "^.([^%z]*)")) end
+  return reads
+end
+
 -- Ask for something that is done on a store. `key` is what the values it needs are remembered by.
 local function ask(self, d, kind, key, body)
   start(self)
   bind(self, d)
   local n = #self.stores + 1
   self.stores[n] = d
+  local values = known_values(self, d, key, kind == "B" or kind == "H")
   local ok, frame, thrown = pcall(self.helper.request, self.helper, kind,
-    pack("<I4I8", self.helper:number(d), data.clock.writes), known_values(self, d, key), body)
+    pack("<I4I8", self.helper:number(d), data.clock.writes), values, body)
   self.stores[n] = nil
   if not ok then error(frame, 0) end
   if thrown then return nil, thrown end
   local value, at = wire.decode(frame, 2, self.helper)
   learn(self, key, frame, at)
-  return value
+  return value, nil, (kind == "E" or kind == "V") and take_reads(d, frame, at)
 end
 
 -- Faults -----------------------------------------------------------------------------------------
@@ -242,8 +279,8 @@ end
 
 -- When the helper itself failed: say who needed it, and forget what was at work.
 local function guarded(d, run, what, where)
-  local ok, value, thrown = pcall(run)
-  if ok then return value, thrown end
+  local ok, value, thrown, reads = pcall(run)
+  if ok then return value, thrown, reads end
   d:abandon()
   if fault.is(value) and (value.kind == "host" or value.kind == "sandbox") then
     fault.throw("recipe", ("%s needs Python: %s"):format(what, value.message), {where = where,
@@ -261,12 +298,16 @@ end
 ---@param name? string   the variable whose value it stands in
 ---@return string
 function Bridge:expression(d, code, name)
+  local known = self.memo:get(d, code)
+  if known then return known end
+  if not self.memo:pure(d, code) then d:depends_on_all() end
   local where = name and d:place(name:match("^[^%[]+"))
   local what = ("${@%s}%s"):format(code, name and (" in '%s'"):format(name) or "")
-  local value, thrown = guarded(d, function()
+  local value, thrown, reads = guarded(d, function()
     return ask(self, d, "E", code, pack("<s4s4", name or "expansion", code))
   end, what, where)
   if thrown then rethrow(self, d, thrown, what, where, "expansion") end
+  self.memo:put(d, code, reads, value)
   return value
 end
 

@@ -51,6 +51,7 @@ function M.enter(d, path)
   list[#list + 1] = path
   list[path] = true
   d.state.classes = list
+  d:forget_all() -- some values depend on the classes
   return true
 end
 

@@ -53,6 +53,9 @@ function M.new(parent)
     history = {},
     entries = {}, -- memory of expansions: name -> {raw, value, removes}
     values = {}, -- the same, for the usual question
+    users = {}, -- name -> set of the names whose entries were made with it
+    volatile = {}, -- names whose entries were made with who knows what
+    current = nil, -- the name whose entry is being made
     busy = {}, -- names being expanded, for loops
     overrides = nil, override_set = nil, in_overrides = false,
     log = parent and parent.log or {},
@@ -124,6 +127,24 @@ end
 
 -- Reading ------------------------------------------------------------------------------------
 
+--- The entry that is being made was made with this name.
+---@param name string
+function Data:note(name)
+  local current = self.current
+  if not current then return end
+  local users = self.users[name]
+  if users then users[current] = true else self.users[name] = {[current] = true} end
+end
+
+local note = Data.note
+
+-- The same for a flag of it.
+local function note_flag(self, name)
+  if not self.current then return end
+  note(self, name)
+  if self.python then self.python:note_flags(name) end
+end
+
 -- Does the condition of a pending operation hold?
 local function holds(self, condition)
   if not condition or condition == "" then return true end
@@ -140,6 +161,7 @@ local function unexpanded(self, name)
     need_overrides(self)
     local variant = override.choose(self.overrides, self.override_set, list)
     if variant then
+      note(self, variant)
       local entry = evaluate(self, variant)
       value, carried = entry.raw, entry.removes
     end
@@ -214,7 +236,8 @@ end
 
 --- Forget the expansions that an error interrupted.
 function Data:abandon()
-  self.busy, self.entries, self.values = {}, {}, {}
+  self.busy, self.current = {}, nil
+  self:forget_all()
   if self.in_overrides then self.overrides, self.in_overrides = nil, false end
 end
 
@@ -236,6 +259,8 @@ end
 evaluate = function(self, name)
   local entry = self.entries[name]
   if entry then return entry end
+  local outer = self.current
+  self.current = name
   local raw, carried = unexpanded(self, name)
   entry = {raw = raw, value = raw}
   if type(raw) == "string" then
@@ -260,6 +285,7 @@ evaluate = function(self, name)
       busy[name], busy[depth] = nil, nil
     end
   end
+  self.current = outer
   self.entries[name] = entry
   self.values[name] = entry.value
   return entry
@@ -269,6 +295,7 @@ end
 ---@param name string
 ---@return string?
 function Data:get(name)
+  if self.current then note(self, name) end
   local value = self.values[name]
   if value == nil then value = evaluate(self, name).value end
   return value
@@ -278,6 +305,7 @@ end
 ---@param name string
 ---@return string?
 function Data:raw(name)
+  note(self, name)
   local entry = self.entries[name]
   if entry then return entry.raw end
   return (unexpanded(self, name))
@@ -297,6 +325,7 @@ end
 ---@param name string
 ---@return string?
 function Data:plain(name)
+  note(self, name)
   local record = self.vars[name]
   return record and record.content
 end
@@ -334,6 +363,7 @@ end
 ---@param flag string
 ---@return any
 function Data:raw_flag(name, flag)
+  note_flag(self, name)
   local record = self.vars[name]
   return record and write.flag_of(record, flag)
 end
@@ -343,13 +373,19 @@ end
 ---@param flag string
 ---@return any
 function Data:flag(name, flag)
+  note_flag(self, name)
   local record = self.vars[name]
   local value = record and write.flag_of(record, flag)
   if type(value) == "string" and find(value, "${", 1, true) then
     local key = name .. "[" .. flag .. "]"
+    note(self, key)
     local entry = self.entries[key]
     if not entry then
+      local outer = self.current
+      self.current = key
+      note(self, name)
       entry = {value = expand.text(self, value, key)}
+      self.current = outer
       self.entries[key] = entry
     end
     return entry.value
@@ -362,6 +398,7 @@ end
 ---@param name string
 ---@return table<string, any>
 function Data:flags(name)
+  note_flag(self, name)
   local record, flags = self.vars[name], {}
   if record then
     for flag, value in next, record.weak or {} do flags[flag] = value end

@@ -230,13 +230,28 @@ function Helper:thrown(frame)
 end
 
 -- After a failure that Python may catch, only what was at work before it is at work.
-local function restore(d, busy, depth)
+local function restore(d, busy, depth, current)
   d:abandon()
-  d.busy = busy
+  d.busy, d.current = busy, current
   for i = #busy, depth + 1, -1 do
     busy[busy[i]] = nil
     busy[i] = nil
   end
+end
+
+--- Call a function that reads a store; a failure leaves what is being made there as it is.
+---@param d moonsand.recipe.Data
+---@param run function
+---@param ... any
+---@return boolean ok, any value
+function M.undisturbed(d, run, ...)
+  local busy, depth, current = d.busy, #d.busy, d.current
+  local ok, value = pcall(run, ...)
+  if not ok then
+    restore(d, busy, depth, current)
+    if fault.is(value) and value.reason == "helper" then error(value, 0) end
+  end
+  return ok, value
 end
 
 --- Answer a request of Python's with what a function gives for a store, or with the fault that it
@@ -245,13 +260,13 @@ end
 ---@param d moonsand.recipe.Data
 ---@param ... any
 function Helper:answer(run, d, ...)
-  local busy, depth = d.busy, #d.busy
+  local busy, depth, current = d.busy, #d.busy, d.current
   local ok, value = false, self.refused
   self.refused = nil
   if not value then ok, value = pcall(run, d, ...) end
   if not self.stream then error(value, 0) end -- it died while it was asked for something
   if ok then return self:send("R", self:encode(value)) end
-  restore(d, busy, depth)
+  restore(d, busy, depth, current)
   if fault.is(value) and value.reason == "helper" then error(value, 0) end
   local number = #self.faults + 1
   self.faults[number] = value

@@ -44,28 +44,59 @@ function Data:entry_of(operator, name, text, flag)
   return {operator = operator, name = name, text = text, flag = flag, file = file, line = line}
 end
 
+--- A variable gets the history that another one has now.
+---@param name string
+---@param old string
+function Data:inherit_history(name, old)
+  local list = self.history[old]
+  self:remember(name, {link = old, count = list and #list or 0})
+end
+
 --- Everything that was done to a variable, oldest first.
 ---@param name string
+---@param count? integer   so many entries of this store, all without it
 ---@return moonsand.recipe.Entry[]
-function Data:where(name)
+function Data:where(name, count)
+  self:depends_on_all()
   local list = self.parent and self.parent:where(name) or {}
-  for _, entry in ipairs(self.history[name] or {}) do list[#list + 1] = entry end
+  local own = self.history[name] or {}
+  for i = 1, count or #own do
+    local entry = own[i]
+    if entry.link then
+      local before = self:where(entry.link, entry.count)
+      table.move(before, 1, #before, #list + 1, list)
+    else
+      list[#list + 1] = entry
+    end
+  end
   return list
+end
+
+--- The last entry that a test passes.
+---@param name string
+---@param passes fun(entry: moonsand.recipe.Entry): boolean
+---@param count? integer   of so many entries of this store
+---@return moonsand.recipe.Entry?
+function Data:last_entry(name, passes, count)
+  local own = self.history[name] or {}
+  for i = count or #own, 1, -1 do
+    local entry = own[i]
+    if entry.link then entry = self:last_entry(entry.link, passes, entry.count) end
+    if entry and passes(entry) then return entry end
+  end
+  return self.parent and self.parent:last_entry(name, passes)
+end
+
+local function is_value(entry)
+  return entry.file ~= nil and not entry.flag
 end
 
 --- "file:line" of the statement that last wrote the variable's value.
 ---@param name string
 ---@return string?
 function Data:place(name)
-  local store = self
-  while store do
-    local list = store.history[name]
-    for i = list and #list or 0, 1, -1 do
-      local entry = list[i]
-      if entry.file and not entry.flag then return ("%s:%s"):format(entry.file, entry.line) end
-    end
-    store = store.parent
-  end
+  local entry = self:last_entry(name, is_value)
+  return entry and ("%s:%s"):format(entry.file, entry.line)
 end
 
 --- "file:line" of the statement that last set a flag.

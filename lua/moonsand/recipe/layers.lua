@@ -24,7 +24,8 @@ local function replace_layerdir(d, directory, escaped)
       for i = 1, #list, 2 do list[i] = replace(list[i], directory, escaped) end
     end
   end
-  d.entries, d.values, d.overrides = {}, {}, nil
+  d.overrides = nil
+  d:forget_all()
 end
 
 local function read_layer(reader, d, directory)

@@ -25,12 +25,14 @@ end
 ---@param name string
 ---@return boolean
 function Data:exists(name)
+  self:depends_on_all()
   return present(self.vars[name]) or varied(self, name)
 end
 
 --- All names, sorted: own and inherited ones without the deleted, and bases with an active variant.
 ---@return string[]
 function Data:names()
+  self:depends_on_all()
   local names, seen, store = {}, {}, self
   while store do
     for name in next, store.vars do
@@ -58,6 +60,7 @@ end
 --- Names that have, or had, the export or unexport flag, sorted.
 ---@return string[]
 function Data:export_names()
+  self:depends_on_all()
   local names, seen, store = {}, {}, self
   while store do
     for name in next, store.exported do
@@ -75,6 +78,7 @@ end
 --- What BBINCLUDED says: the files that were read, or looked for in vain, sorted.
 ---@return string
 function Data:included()
+  self:depends_on_all()
   local paths, seen, store = {}, {}, self
   while store do
     for path in next, store.files do

@@ -17,6 +17,14 @@ local readers = {
   u = function(d, name, flag) return d:raw_flag(name, flag) or nil end,
 }
 
+function readers.i(d, name) -- does it inherit a class?
+  local ending = "/" .. name .. ".bbclass"
+  for _, path in ipairs(d.state.classes or {}) do
+    if sub(path, -#ending) == ending then return true end
+  end
+  return false
+end
+
 --- Read what a key names: a kind, a name, and for flags a NUL and the flag.
 ---@param d moonsand.recipe.Data
 ---@param kind string
@@ -100,6 +108,7 @@ end
 function verbs.has_variants(_, d, name) return (d.variants[name] and true) or false end
 
 function verbs.copy(bridge, d)
+  d:depends_on_all()
   local copy = d:copy()
   bridge.helper:hold(copy)
   return copy
@@ -119,14 +128,6 @@ function verbs.history(_, d, name)
       tostring(each.text or ""), each.flag or ""}, "\0")
   end
   return lines
-end
-
-function verbs.inherits(_, d, name)
-  local ending = "/" .. name .. ".bbclass"
-  for _, path in ipairs(d.state.classes or {}) do
-    if sub(path, -#ending) == ending then return true end
-  end
-  return false
 end
 
 function verbs.classes(_, d) return {table.unpack(d.state.classes or {})} end
@@ -195,7 +196,9 @@ function M.serve(bridge)
     more, at = wire.decode(frame, at, helper)
     file, line = unpack("<s4I4", frame, at)
     if helper.refused then return end
-    local ok, problem = pcall(write, helper:store(number), sub(frame, 2, 2), name, value, more,
+    local d = helper:store(number)
+    d:depends_on_all() -- an expression that writes is run again
+    local ok, problem = pcall(write, d, sub(frame, 2, 2), name, value, more,
       file, line)
     if not ok then helper.refused = problem end
   end

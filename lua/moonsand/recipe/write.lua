@@ -10,12 +10,53 @@ Data.clock = {writes = 0}
 
 local clock = Data.clock
 
-local find, sub = string.find, string.sub
+local find, match, sub = string.find, string.match, string.sub
 
--- Expansions are forgotten on every write.
-local function forget(self)
+-- Forget what was made with a name, and what was made with that.
+local function drop(self, name)
+  local todo, n = {name}, 1
+  while n > 0 do
+    local each = todo[n]
+    todo[n], n = nil, n - 1
+    self.entries[each], self.values[each] = nil, nil
+    local users = self.users[each]
+    if users then
+      self.users[each] = nil
+      for user in next, users do
+        n = n + 1
+        todo[n] = user
+      end
+    end
+  end
+end
+
+-- A name is written: what was made with it is forgotten, or with a name that it is a variant of.
+local function forget(self, name)
   clock.writes = clock.writes + 1
-  if next(self.entries) ~= nil then self.entries, self.values = {}, {} end
+  if next(self.entries) == nil then return end
+  for each in next, self.volatile do
+    self.volatile[each] = nil
+    drop(self, each)
+  end
+  drop(self, name)
+  local at = find(name, ":", 1, true) and match(name, "^.*():")
+  while at and at > 1 do
+    name = sub(name, 1, at - 1)
+    drop(self, name)
+    at = match(name, "^.*():")
+  end
+end
+
+--- Forget all expansions.
+function Data:forget_all()
+  clock.writes = clock.writes + 1
+  self.entries, self.values = {}, {}
+  if not self.current then self.users, self.volatile = {}, {} end
+end
+
+--- The entry that is being made depends on more than the names that it asks for.
+function Data:depends_on_all()
+  if self.current then self.volatile[self.current] = true end
 end
 
 local function copied(t)
@@ -70,7 +111,7 @@ local function decide(self, name, text)
     new = more
   end
   self.overrides = nil
-  forget(self)
+  self:forget_all()
 end
 
 local keywords = {[":append"] = "append", [":prepend"] = "prepend", [":remove"] = "remove"}
@@ -120,7 +161,7 @@ end
 ---@param entry? moonsand.recipe.Entry
 function Data:put(name, value, entry)
   if find(name, "_[apr][pre][pem]") then refuse_old_syntax(name, entry) end
-  forget(self)
+  forget(self, name)
   if find(name, ":", 1, true) then
     local base, key, condition = operation(name)
     if base then
@@ -182,7 +223,7 @@ end
 ---@param name string
 ---@param text? string
 function Data:set_filter(name, text)
-  forget(self)
+  self:forget_all()
   self.filters[name] = text or false
 end
 
@@ -191,7 +232,7 @@ end
 ---@param value any
 ---@param entry? moonsand.recipe.Entry
 function Data:put_default(name, value, entry)
-  forget(self)
+  forget(self, name)
   own(self, name).default = value
   self:remember(name, entry)
   if find(name, ":", 1, true) then override.register(self, name) end
@@ -205,7 +246,7 @@ end
 ---@param entry? moonsand.recipe.Entry|false   `false`: leave no trace in the history
 ---@param weak? boolean
 function Data:set_flag(name, flag, value, entry, weak)
-  forget(self)
+  forget(self, name)
   local record = own(self, name)
   local kind = weak and "weak" or "flags"
   record[kind] = record[kind] or {}
@@ -221,7 +262,7 @@ end
 ---@param flag string
 ---@param entry? moonsand.recipe.Entry|false
 function Data:delete_flag(name, flag, entry)
-  forget(self)
+  forget(self, name)
   local record = self.vars[name]
   if not record or Data.flag_of(record, flag) == nil then return end
   record = own(self, name)
@@ -241,12 +282,14 @@ end
 ---@param name string
 ---@param entry? moonsand.recipe.Entry
 function Data:delete(name, entry)
-  forget(self)
+  forget(self, name)
   self:remember(name, entry or self:entry_of("unset", name))
   self.vars[name] = {}
   if self.variants[name] then self.variants[name] = false end
   if find(name, ":", 1, true) then override.unregister(self, name) end
 end
+
+local function any_entry() return true end
 
 --- Rename a variable; its pending operations and variants come along, other flags do not.
 ---@param name string
@@ -254,18 +297,15 @@ end
 function Data:rename(name, new)
   local record = self.vars[name]
   local value = record and (record.content == nil and record.default or record.content)
-  local last
-  for _, entry in ipairs(self:where(name)) do
-    self:remember(new, entry)
-    last = entry
-  end
+  local last = self:last_entry(name, any_entry)
+  self:inherit_history(new, name)
   local entry = {operator = "rename", name = name, text = value or nil,
     file = last and last.file, line = last and last.line}
   if value ~= nil then self:put(new, value, entry) end
   for _, key in next, keywords do
     local list = record and record[key]
     if list then
-      forget(self)
+      forget(self, new)
       for i = 1, #list, 2 do add_pending(self, new, key, list[i + 1], list[i]) end
     end
   end
