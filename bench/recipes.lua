@@ -1,0 +1,132 @@
+--- Reading the recipes of a build directory: `moonsand parse` against `bitbake -p`, cold with one
+--- and two workers and with the cache warm; `moonsand vars busybox` against `bitbake -e busybox`;
+--- the scanner alone; and how time grows with the number of recipes.
+---
+---   lua5.4 bench/recipes.lua BUILD [PART...]   `make` first; bitbake is in PATH
+---
+--- PART is some of: cold warm vars scan growth. BUILD's caches (cache/, tmp/cache/) are deleted
+--- for the cold start. Root gives both the user that owns BUILD, as OpenEmbedded refuses root.
+--- Processor time is of all processes, servers that stay behind too; memory is that of the largest.
+local core = require "moonsand.core"
+local scan = require "moonsand.recipe.scan"
+local text = require "moonsand.text"
+
+local build = arg[1] and core.realpath(arg[1])
+if not build then
+  io.stderr:write("usage: lua5.4 bench/recipes.lua BUILD [cold|warm|vars|scan|growth...]\n")
+  os.exit(2)
+end
+local wanted = {}
+for i = 2, #arg do wanted[arg[i]] = true end
+
+local here = assert(core.realpath("."))
+local place = ("%s/moonsand-bench-recipes.%d"):format(os.getenv "TMPDIR" or "/tmp", core.getpid())
+local report, state, log = place .. ".report", place .. ".state", place .. ".log"
+
+local function quoted(word)
+  return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+local function run(words)
+  local ok = os.execute(words)
+  assert(ok, words .. " failed")
+end
+
+-- Seconds, processor seconds, MiB of a command that runs in BUILD.
+local function measure(words)
+  local file = assert(io.open(report, "w"))
+  file:close()
+  assert(core.chmod(report, 0x1b6)) -- everybody writes
+  local owner = core.stat(build)
+  local drop = core.uid() == 0 and ("setpriv --reuid=%d --regid=%d --clear-groups "):format(
+    owner.uid, owner.gid) or ""
+  os.execute(("cd %s && MOONSAND_DIR=%s BB_SERVER_TIMEOUT=0 BBSERVER= %spython3 %s %s %s >%s 2>&1")
+    :format(quoted(build), quoted(state), drop, quoted(here .. "/bench/support/reap.py"),
+    quoted(report), words, quoted(log)))
+  local result <close> = assert(io.open(report))
+  local seconds, processor, memory, code = result:read("n", "n", "n", "n")
+  assert(code == 0, words .. " failed; see " .. log)
+  return seconds, processor, memory / 1024
+end
+
+local function ours(words) return measure(quoted(here .. "/bin/moonsand") .. " " .. words) end
+
+local function forget_ours()
+  run(("rm -rf %s && mkdir -m 777 %s"):format(quoted(state), quoted(state)))
+end
+
+local function forget_theirs()
+  run(("rm -rf %s/cache %s/tmp/cache"):format(quoted(build), quoted(build)))
+end
+
+local function row(name, a, b)
+  print(("%-24s %8.2f s %8.2f s   1/%-6.1f %8.2f %8.2f processor s   1/%-6.1f %5.0f %5.0f MiB")
+    :format(name, a[1], b[1], b[1] / a[1], a[2], b[2], b[2] / a[2], a[3], b[3]))
+end
+
+local parts = {}
+
+function parts.cold()
+  for workers = 2, 1, -1 do
+    forget_ours()
+    local mine = {ours("parse -j " .. workers)}
+    forget_theirs()
+    row(("cold, %d worker%s"):format(workers, workers > 1 and "s" or ""), mine,
+      {measure(("env BB_NUMBER_PARSE_THREADS=%d BB_ENV_PASSTHROUGH_ADDITIONS=" ..
+        "BB_NUMBER_PARSE_THREADS bitbake -p"):format(workers))})
+  end
+end
+
+function parts.warm()
+  ours("parse -j 2")
+  measure("bitbake -p")
+  row("warm", {ours("parse -j 2")}, {measure("bitbake -p")})
+end
+
+function parts.vars()
+  row("variables of busybox", {ours("vars busybox")}, {measure("bitbake -e busybox")})
+end
+
+-- The recipe files of the build directory.
+local function files()
+  local list, seen = {}, {}
+  ours("recipes --json")
+  for path in assert(text.read(log)):gmatch('"file": *"([^"]+%.bb)"') do
+    if not seen[path] then list[#list + 1] = path end
+    seen[path] = true
+  end
+  table.sort(list)
+  return list
+end
+
+function parts.scan()
+  local size, list = 0, {}
+  for i, path in ipairs(files()) do
+    list[i] = {path, assert(text.read(path))}
+    size = size + #list[i][2]
+  end
+  local before = os.clock()
+  for _, each in ipairs(list) do scan.scan(each[2], each[1]) end
+  local seconds = os.clock() - before
+  print(("scanner: %d files, %.2f MB, %.1f MB/s"):format(#list, size / 1e6, size / 1e6 / seconds))
+end
+
+function parts.growth()
+  local list = files()
+  local count = 100
+  while count <= #list do
+    local step, chosen = #list / count, {}
+    for i = 1, count do chosen[i] = quoted(list[(i - 1) * step // 1 + 1]) end
+    forget_ours()
+    local seconds, processor, memory = ours("parse -j 1 " .. table.concat(chosen, " "))
+    print(("%5d files  %7.2f s  %7.2f processor s  %.1f ms a file  %4.0f MiB"):format(count,
+      seconds, processor, 1000 * processor / count, memory))
+    if count == #list then break end
+    count = math.min(count * 3, #list)
+  end
+end
+
+for _, name in ipairs {"cold", "warm", "vars", "scan", "growth"} do
+  if not next(wanted) or wanted[name] then parts[name]() end
+end
+run(("rm -rf %s %s %s"):format(quoted(state), quoted(report), quoted(log)))
