@@ -98,17 +98,20 @@ local function read_records(store)
   return list
 end
 
--- Action records that need something that goes, then the intents that lead to them, and their logs.
+-- Action records that need something that goes, the intents that lead to them, and their logs. The
+-- intents are removed first: killed on the way, none is left that leads nowhere.
 local function drop_records(store, list, victims, dry_run)
   local count, gone = 0, {}
   if not next(victims) then return 0 end
+  local paths = {}
   for digest in pairs(victims) do gone[digest] = true end
-  for _, found in ipairs(list) do
+  for _, found in ipairs(list) do -- the actions come first
     if mentions(found, gone) then
       gone[found.key], count = true, count + 1
-      if not dry_run then core.unlink(found.path) end
+      paths[count] = found.path
     end
   end
+  for i = dry_run and 0 or count, 1, -1 do core.unlink(paths[i]) end
   for _, found in ipairs(dry_run and {} or census.records(store, "log")) do
     if gone[found.key:match("%x+$")] then core.unlink(found.path) end
   end
