@@ -35,7 +35,8 @@ local function direct_steps(dir)
     {"capabilities", keep = {}},
   }
   if core.landlock_abi() then
-    steps[#steps + 1] = {"landlock", write = {"/dev"}, connect = {80}, optional = true}
+    steps[#steps + 1] = {"landlock", write = {"/dev"}, connect = {80}, optional = true,
+      abi = core.landlock_abi()}
   end
   steps[#steps + 1] = {"seccomp", rules = {{"ENOSYS", "keyctl", "add_key"}}}
   steps[#steps + 1] = {"end"}
