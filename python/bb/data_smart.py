@@ -71,18 +71,19 @@ def forget():
 
 def begin():
     """A request begins: what was asked for before is none of its business."""
-    outer = _missed[:], _used[:]
-    _missed.clear()
-    _used.clear()
+    global _missed, _used
+    outer = _missed, _used
+    _missed, _used = [], []
     return outer
 
 
-def end(outer):
-    """It ends; what was asked for before counts again, and what it asked for counts there, too."""
-    used = list(dict.fromkeys(_used))
-    answer = _missed[:], used
-    _missed[:] = outer[0]
-    _used[:] = outer[1] + used
+def end(outer, nested):
+    """It ends; what was asked for before counts again. The request around it needed all that, too."""
+    global _missed, _used
+    answer = _missed, list(dict.fromkeys(_used))
+    _missed, _used = outer
+    if nested:
+        _used.extend(answer[1])
     return answer
 
 

@@ -272,7 +272,7 @@ def _request(frame):
         _depth -= 1
         if _seconds and _depth == 0:
             signal.setitimer(signal.ITIMER_PROF, 0)
-        missed, used = bb.data_smart.end(outer)
+        missed, used = bb.data_smart.end(outer, _depth > 0)
     answer = b"R" + channel.encode(value) + struct.pack("<I", len(missed)) + b"".join(
         struct.pack("<I", len(each)) + each for each in missed)
     if frame[0] in _values:
