@@ -144,7 +144,9 @@ end
 -- Requests ---------------------------------------------------------------------------------------
 
 local function start(self)
-  if not self.helper:start(self.directories) then return end
+  self.helper:start(self.directories)
+  if self.generation == self.helper.generation then return end
+  self.generation = self.helper.generation
   self.bound, self.bound_store, self.stores = {}, nil, {}
   for _, message in ipairs(self.libraries) do self.helper:post("A", message) end
 end
