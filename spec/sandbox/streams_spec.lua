@@ -177,8 +177,9 @@ describe("captured output", function()
   end)
 
   it("wants a size as its bound", function()
-    refused({script = "true", capture_limit = "much"}, "'much' is not a size")
-    refused({script = "true", capture_limit = 0}, "'0' is not a size")
+    refused({script = "true", capture_limit = "much"},
+      "'capture_limit' is 'much', which is not a size")
+    refused({script = "true", capture_limit = 0}, "'capture_limit' is '0', which is not a size")
   end)
 end)
 
