@@ -16,9 +16,9 @@ function M.median(list)
 end
 
 function M.fastest(list)
-  local least = math.huge
-  for _, value in ipairs(list) do least = math.min(least, value) end
-  return least
+  local best = math.huge
+  for _, value in ipairs(list) do best = math.min(best, value) end
+  return best
 end
 
 --- The median of each round's own ratio.
