@@ -60,9 +60,9 @@ describe("the example", function()
   it("plan.lua prints and compares plans, and runs nothing", function()
     local out, code = moonsand "examples/plan.lua"
     assert.are.equal(0, code)
-    assert.matches("^the last steps:\n  %l+\n  fds\n  exec\nwhat a network changes:\n", out)
+    assert.matches("^the last steps:\n  [%l_]+\n  fds\n  exec\nwhat a network changes:\n", out)
     assert.is_truthy(out:find("\n  - loopback", 1, true), out)
-    assert.matches("\nbubblewrap[^\n]+: [^\n]+\n$", out)
+    assert.is_truthy(out:find("\nbubblewrap", 1, true), out)
   end)
 
   it("layers.lua names layers by their content", function()

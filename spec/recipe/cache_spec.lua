@@ -150,7 +150,8 @@ include conf/local.conf
     end})
     assert.is_true(#all.failures > 0)
     for _, failure in ipairs(all.failures) do
-      assert.are.equal("helper", failure.problem.reason)
+      -- "lua": the endless one was stopped by its bound before the process was killed
+      assert.is_true(failure.problem.reason == "helper" or failure.problem.reason == "lua")
       assert.is_truthy(failure.problem.where)
     end
     assert.are.equal(102, #all.recipes + #all.failures)
