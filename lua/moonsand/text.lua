@@ -1,4 +1,6 @@
 --- Texts as every storey meets them: whole small files, and lists of words.
+local sequence = require "moonsand.sequence"
+
 local M = {}
 
 --- The text of a file; nil when there is none that can be read.
@@ -50,31 +52,18 @@ function M.words(text)
   return list
 end
 
--- The lines that differ in the middle of two lists, by the longest common subsequence.
+-- The lines that differ between two lists: what is gone before what came.
 local function middle(old, new)
-  local length = {}
-  for i = #old + 1, 1, -1 do
-    length[i] = {}
-    for j = #new + 1, 1, -1 do
-      if i > #old or j > #new then
-        length[i][j] = 0
-      elseif old[i] == new[j] then
-        length[i][j] = length[i + 1][j + 1] + 1
-      else
-        length[i][j] = math.max(length[i + 1][j], length[i][j + 1])
-      end
-    end
+  local list, i, j = {}, 1, 1
+  local function up_to(last_old, last_new)
+    for at = i, last_old do list[#list + 1] = "-" .. old[at] end
+    for at = j, last_new do list[#list + 1] = "+" .. new[at] end
   end
-  local i, j, list = 1, 1, {}
-  while i <= #old or j <= #new do
-    if i <= #old and j <= #new and old[i] == new[j] then
-      i, j = i + 1, j + 1
-    elseif i <= #old and (j > #new or length[i + 1][j] >= length[i][j + 1]) then
-      list[#list + 1], i = "-" .. old[i], i + 1
-    else
-      list[#list + 1], j = "+" .. new[j], j + 1
-    end
+  for _, pair in ipairs(sequence.common(old, new)) do
+    up_to(pair[1] - 1, pair[2] - 1)
+    i, j = pair[1] + 1, pair[2] + 1
   end
+  up_to(#old, #new)
   return list
 end
 

@@ -57,40 +57,34 @@ function Data:names()
   return names
 end
 
---- Names that have, or had, the export or unexport flag, sorted.
----@return string[]
-function Data:export_names()
-  self:depends_on_all()
-  local names, seen, store = {}, {}, self
+-- The keys that one table of a store, and of what it is a copy of, has; sorted.
+local function keys_of(store, field)
+  local list, seen = {}, {}
   while store do
-    for name in next, store.exported do
-      if not seen[name] then
-        seen[name] = true
-        names[#names + 1] = name
+    for key in next, store[field] do
+      if not seen[key] then
+        seen[key] = true
+        list[#list + 1] = key
       end
     end
     store = store.parent
   end
-  table.sort(names)
-  return names
+  table.sort(list)
+  return list
+end
+
+--- Names that have, or had, the export or unexport flag, sorted.
+---@return string[]
+function Data:export_names()
+  self:depends_on_all()
+  return keys_of(self, "exported")
 end
 
 --- What BBINCLUDED says: the files that were read, or looked for in vain, sorted.
 ---@return string
 function Data:included()
   self:depends_on_all()
-  local paths, seen, store = {}, {}, self
-  while store do
-    for path in next, store.files do
-      if not seen[path] then
-        seen[path] = true
-        paths[#paths + 1] = path
-      end
-    end
-    store = store.parent
-  end
-  table.sort(paths)
-  return table.concat(paths, " ")
+  return table.concat(keys_of(self, "files"), " ")
 end
 
 return Data

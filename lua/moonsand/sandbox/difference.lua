@@ -1,6 +1,7 @@
 --- What leads from one plan to another: steps that came, steps that went, and fields that changed.
 local names = require "moonsand.sandbox.names"
 local order = require "moonsand.order"
+local sequence = require "moonsand.sequence"
 
 local M = {}
 
@@ -71,30 +72,8 @@ end
 
 --- Names that both lists have in the same order: the longest such sequence, as a set.
 local function common(a, b)
-  local length = {}
-  for i = #a + 1, 1, -1 do
-    length[i] = {}
-    for j = #b + 1, 1, -1 do
-      if i > #a or j > #b then
-        length[i][j] = 0
-      elseif a[i] == b[j] then
-        length[i][j] = length[i + 1][j + 1] + 1
-      else
-        length[i][j] = math.max(length[i + 1][j], length[i][j + 1])
-      end
-    end
-  end
-  local set, i, j = {}, 1, 1
-  while i <= #a and j <= #b do
-    if a[i] == b[j] then
-      set[a[i]] = true
-      i, j = i + 1, j + 1
-    elseif length[i + 1][j] >= length[i][j + 1] then
-      i = i + 1
-    else
-      j = j + 1
-    end
-  end
+  local set = {}
+  for _, pair in ipairs(sequence.common(a, b)) do set[a[pair[1]]] = true end
   return set
 end
 
