@@ -111,6 +111,11 @@ fuzz-recipes: all
 	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
 	  $(LUA) fuzz/recipes.lua '$(COUNT)' $(SEED)
 
+# BitBake's own answers, where ../shared/data has them, asked of the command.
+answers: all
+	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
+	  $(LUA) spec/support/outside.lua
+
 # What ten thousand sandboxes leave behind. It takes some minutes.
 COUNT ?= 10000
 soak: all
@@ -177,5 +182,5 @@ deb-test: deb
 clean:
 	rm -rf build
 
-.PHONY: all demo world test vm-test check lint fuzz fuzz-recipes soak soak-builds bench api install \
+.PHONY: all demo world test vm-test check lint fuzz fuzz-recipes answers soak soak-builds bench api install \
   uninstall deb deb-test clean

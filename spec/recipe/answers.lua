@@ -100,7 +100,7 @@ end
 
 -- BitBake's names of errors as reasons of faults.
 local reasons = {
-  ParseError = {parse = true}, BBHandledException = {syntax = true, overrides = true, parse = true},
+  ParseError = {parse = true}, BBHandledException = {syntax = true, overrides = true},
   RecursionError = {recursion = true}, ExpansionError = {expansion = true, python = true},
   ValueError = {task = true},
 }

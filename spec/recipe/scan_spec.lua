@@ -108,7 +108,18 @@ describe("the scanner", function()
   end)
 
   it("refuses a comment inside a continued value", function()
-    assert.are.equal("a.bb:2", refusal('A = "a \\\n# b \\\n c"\n').where)
+    local problem = refusal('A = "a \\\n# b \\\n c"\n')
+    assert.are.equal("a.bb:2", problem.where)
+    assert.are.equal("syntax", problem.reason)
+  end)
+
+  it("refuses a continued comment that something else follows, in every kind of file", function()
+    for _, file in ipairs {"a.bb", "a.conf"} do
+      local problem = refusal('A = "1"\n# b \\\nC = "2"\n', file)
+      assert.are.equal(file .. ":2", problem.where)
+      assert.are.equal("syntax", problem.reason)
+    end
+    assert.are.equal("1 # b  2", one('A = "1 \\\n# b \\\n 2"\n', "a.conf").text)
   end)
 
   it("knows only configuration statements in a .conf file", function()

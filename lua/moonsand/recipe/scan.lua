@@ -26,9 +26,9 @@ local find, match, sub, gsub, byte = string.find, string.match, string.sub, stri
 ---@field after? string      addtask
 ---@field before? string     addtask
 
-local function refuse(message, file, line, hint)
+local function refuse(message, file, line, hint, reason)
   local where = ("%s:%d"):format(file, line)
-  fault.throw("recipe", message, {where = where, hint = hint, reason = "parse"})
+  fault.throw("recipe", message, {where = where, hint = hint, reason = reason or "parse"})
 end
 
 -- The line as BitBake's messages quote it.
@@ -342,15 +342,26 @@ local function scan_recipe_line(state, line, at, number)
   return at, number
 end
 
--- A continued line: join what follows; a comment inside is refused (recipe reader only).
+-- A comment goes on in comments only. Within a statement a line with # is text in a .conf file, and
+-- refused elsewhere.
+local function check_comment(state, comment, hash, line, first_line, number)
+  if comment and not hash then
+    refuse("a multiline comment that is followed by something else", state.file, first_line,
+      "begin every line of it with '#', or end the comment without a backslash", "syntax")
+  elseif hash and not comment and not state.config then
+    refuse(("a comment in the middle of a multiline expression: '%s'"):format(line), state.file,
+      number, "move the comment above the statement", "syntax")
+  end
+end
+
+-- A continued line: join what follows.
 local function continued(state, line, at, number)
   local text, file = state.text, state.file
   local parts, first_line = {}, number
   local comment = byte(line, 1) == 35
   while byte(line, -1) == 92 do -- backslash
     parts[#parts + 1] = sub(line, 1, -2)
-    if at > #text then
-      if state.config then break end
+    if at > #text and not state.config then
       refuse(("Unparsed lines %s: ['%s']"):format(file, table.concat(parts, "', '")), file,
         number + 1, "the last line ends in a backslash: remove it, or add the line that is missing")
     end
@@ -358,18 +369,9 @@ local function continued(state, line, at, number)
     line = stripped(sub(text, at, (stop or #text + 1) - 1))
     at = stop and stop + 1 or #text + 1
     number = number + 1
-    if not state.config then
-      local hash = byte(line, 1) == 35
-      if hash and not comment then
-        refuse(("a comment in the middle of a multiline expression: '%s'"):format(line), file,
-          number, "move the comment above the statement")
-      elseif comment and not hash then
-        refuse("a multiline comment that is followed by something else", file, first_line,
-          "begin every line of it with '#', or end the comment without a backslash")
-      end
-    end
+    check_comment(state, comment, byte(line, 1) == 35, line, first_line, number)
   end
-  if byte(line, -1) ~= 92 then parts[#parts + 1] = line end
+  parts[#parts + 1] = line
   return table.concat(parts), at, number
 end
 
