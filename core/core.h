@@ -35,6 +35,7 @@ void open_pass(lua_State *L);
 void open_interrupt(lua_State *L);
 void open_bound(lua_State *L);
 void open_edit(lua_State *L);
+void open_watch(lua_State *L);
 void open_capabilities(lua_State *L);
 void open_namespaces(lua_State *L);
 

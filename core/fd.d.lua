@@ -93,6 +93,18 @@ function core.socketpair() end
 ---@return moonsand.Fd?, string? message, integer? errno
 function core.receive_fd(socket) end
 
+--- A queue for the step `watch`; the n-th path that a fresh one watches is number n.
+---@return moonsand.Fd?, string? message, integer? errno
+function core.watch_queue() end
+
+--- What was opened since the last time: the number of a directory and the name of a file in it, by
+--- turns. lost: there was more than the queue holds.
+---@param queue moonsand.Fd
+---@return (integer|string)[]? list
+---@return boolean|string lost
+---@return integer? errno
+function core.read_opened(queue) end
+
 --- Until the handle is closed these signals are read from it, and do nothing else; those that are
 --- ignored stay so.
 ---@param ... string   "TERM", "INT", ...

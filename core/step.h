@@ -262,6 +262,7 @@ DECLARE_VERB(file);
 DECLARE_VERB(overlay);
 DECLARE_VERB(namespaces);
 DECLARE_VERB(no_new_namespaces);
+DECLARE_VERB(watch);
 DECLARE_VERB(hostname);
 DECLARE_VERB(loopback);
 DECLARE_VERB(time);

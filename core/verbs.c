@@ -36,6 +36,7 @@ const Verb verbs[] = {
   {"symlink", FIELDS("target", "text"), check_symlink, run_symlink, false},
   {"file", FIELDS("target", "text", "mode"), check_file, run_file, true},
   {"pivot", NO_FIELDS, check_pivot, run_pivot, false},
+  {"watch", FIELDS("paths", "queue"), check_watch, run_watch, true},
   {"hostname", FIELDS("name"), check_hostname, run_hostname, true},
   {"loopback", NO_FIELDS, check_loopback, run_loopback, true},
   {"time", FIELDS("monotonic", "boottime"), check_time, run_time, true},

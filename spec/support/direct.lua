@@ -23,6 +23,7 @@ local function direct_steps(dir)
     {"dev", target = dir .. "/dev", terminals = true},
     {"mask", paths = {dir .. "/over/one", dir .. "/b"}},
     {"protect", paths = {dir .. "/free"}},
+    {"watch", paths = {dir .. "/over", dir .. "/free"}, queue = assert(core.watch_queue())},
     {"file", target = dir .. "/over/file", text = "words\n"},
     {"remount", target = dir .. "/over"},
     {"no_new_namespaces", "cgroup"},

@@ -49,7 +49,7 @@ local named = {
   "access", "capset", "chdir", "clone3", "close", "close_range", "dup2", "dup3", "execve",
   "execveat", "exit_group", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fcntl", "fsconfig",
   "fsmount", "fsopen", "fstat", "fstatfs", "getdents64", "getegid", "geteuid", "getgid",
-  "getpid", "getuid",
+  "getpid", "getuid", "inotify_add_watch",
   "ioctl", "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self", "lseek",
   "memfd_create", "mkdir", "mkdirat", "mknod", "mknodat", "mmap", "mount", "mount_setattr",
   "move_mount", "newfstatat", "open", "open_tree", "open_tree_attr", "openat", "openat2",

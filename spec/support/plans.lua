@@ -66,7 +66,7 @@ local function add(steps, more)
   return table.move(more, 1, #more, #steps + 1, steps)
 end
 
-local function every_mount(dir)
+local function every_mount(dir, queue)
   return {
     {"bind", source = dir .. "/rw", target = "/rw", read_only = false},
     {"bind", source = dir .. "/none", target = "/none", optional = true},
@@ -91,6 +91,7 @@ local function every_mount(dir)
     {"loopback"},
     {"time", boottime = 1000000000},
     {"pivot"},
+    {"watch", paths = {"/over", "/deep/er"}, queue = queue},
   }
 end
 
@@ -191,9 +192,12 @@ function M.everything()
   dir:file("a/one", "1")
   dir:file("b/two", "2")
   for _, name in ipairs {"rw", "upper", "work"} do dir:dir(name) end
+  local queue
   return world(function(writer, null)
+    if queue then queue:close() end
+    queue = assert(core.watch_queue())
     local steps = root_steps(own_ids())
-    add(steps, every_mount(dir.path))
+    add(steps, every_mount(dir.path, queue))
     add(steps, every_bound())
     return add(steps, last(writer, null))
   end, {dir = dir})

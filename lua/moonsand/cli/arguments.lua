@@ -139,7 +139,8 @@ adders["--file"] = function(spec, step)
   add(spec, "files", {target = absolute(step, target), text = text})
 end
 
-local paths = {["--device"] = "devices", ["--mask"] = "mask", ["--protect"] = "protect"}
+local paths = {["--device"] = "devices", ["--mask"] = "mask",
+  ["--protect"] = "protect", ["--watch"] = "watch"}
 
 for option, key in pairs(paths) do
   adders[option] = function(spec, step)
@@ -308,7 +309,8 @@ function M.from_arguments(args, environment, base)
     binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {},
     last = last_order(base),
     cap_add = {}, cap_drop = {}, share = {}, join = {}, as_init = args.as_init,
-    limits = {}, devices = {}, mask = {}, protect = {}, sysfs = args.sysfs, devpts = args.devpts,
+    limits = {}, devices = {}, mask = {}, protect = {}, watch = {},
+    sysfs = args.sysfs, devpts = args.devpts,
     proc = args.proc ~= "none" and args.proc, idle_timeout = seconds(args, "idle_timeout"),
     session = args.session and args.session == "on",
     fds = {}, tees = {}, pty = args.pty, capture_limit = args.capture_limit,

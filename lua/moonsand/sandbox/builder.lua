@@ -39,6 +39,7 @@ Builder.profile = append "profile"
 Builder.device = append "devices"
 Builder.mask = append "mask"
 Builder.protect = append "protect"
+Builder.watch = append "watch"
 
 --- Bind a path of the caller, read-only unless said otherwise.
 ---@param source string

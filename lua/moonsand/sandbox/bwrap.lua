@@ -70,6 +70,7 @@ local fields = {
   namespaces = "join enter", ids = "uid gid user group", tmpfs = "target size mode read_only",
   bind = "source target read_only devices optional", proc = "target read_only from",
   dev = "target size terminals", mask = "paths optional", protect = "paths optional",
+  watch = "paths queue",
   mkdir = "target mode", symlink = "target text", file = "target text mode",
   overlay = "target lower upper work tmpfs_upper size options read_only",
   remount = "target read_only", hostname = "name", chdir = "target", umask = "mode",
@@ -165,6 +166,8 @@ end
 function make.protect(line, step)
   line:lacks("protect %s", table.concat(step.paths, " "))
 end
+
+function make.watch(line) line:lacks("a note of the files that are opened") end
 
 function make.mkdir(line, step)
   line:add("--perms", octal(step.mode or 493), "--dir", step.target)

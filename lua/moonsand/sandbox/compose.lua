@@ -13,6 +13,7 @@ local overlay = require "moonsand.sandbox.overlay"
 local owner = lazy "moonsand.sandbox.owner"
 local plan = require "moonsand.sandbox.plan"
 local redirect = require "moonsand.sandbox.redirect"
+local watch = require "moonsand.sandbox.watch"
 
 local M = {}
 
@@ -126,7 +127,7 @@ local function add_world(steps, options)
   end
   if network.is_own(options) then add(steps, {"loopback"}) end
   if not given then add(steps, {"remount", target = "/"}) end
-  add(steps, {"pivot"})
+  add(steps, {"pivot"}, watch.step(options))
 end
 
 --- The caller's own steps, and what holds for all steps together.

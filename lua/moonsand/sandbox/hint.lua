@@ -46,6 +46,16 @@ end
 
 hints.mask, hints.protect = hint_of_paths, hint_of_paths
 
+local ENOSPC <const> = 28
+
+function hints.watch(_, errno)
+  if errno == ENOENT or errno == ENOTDIR then
+    return nil, "a directory that is there inside can be watched, and nothing else"
+  elseif errno == ENOSPC then
+    return nil, "sysctl -w fs.inotify.max_user_watches=1048576"
+  end
+end
+
 function hints.chdir(step, errno)
   if errno ~= ENOENT then return nil end
   return nil, ("it is not there inside: dirs = {\"%s\"} (--dir) makes it, a bind (--ro, --rw) shows"

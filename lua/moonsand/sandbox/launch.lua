@@ -12,6 +12,7 @@ local result = require "moonsand.sandbox.result"
 local running = require "moonsand.sandbox.running"
 local scope = require "moonsand.scope"
 local streams = require "moonsand.sandbox.streams"
+local watch = require "moonsand.sandbox.watch"
 
 local M = {}
 
@@ -41,6 +42,7 @@ function M.prepare(given, undo)
     own.binds[i] = entry.idmap and owner.prepare(entry, own, undo) or entry
   end
   if own.isolation == "filters" then prepare_scratch(own, undo) end
+  own.watched = watch.open(own, undo)
   return own
 end
 

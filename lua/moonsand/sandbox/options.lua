@@ -16,6 +16,7 @@ local namespaces = require "moonsand.sandbox.namespaces"
 local order = require "moonsand.order"
 local profile = require "moonsand.sandbox.profile"
 local redirect = require "moonsand.sandbox.redirect"
+local watch = require "moonsand.sandbox.watch"
 
 local M = {}
 
@@ -38,6 +39,7 @@ local wrong, check_kind, check_keys, check_words = check.wrong, check.kind, chec
 ---@field devices? string[]   device nodes of the caller's /dev that work inside
 ---@field mask? string[]      paths inside that are empty, whatever is there
 ---@field protect? string[]   paths inside that are read-only where they are, with all below them
+---@field watch? string[]     directories inside: `result.opened` says which files of them were opened
 ---@field env? table<string, string>
 ---@field cwd? string         default: /work when there is one, else /
 ---@field network? "none"|"host"|"user"|string|boolean   default "none": only a loopback of its own;
@@ -96,7 +98,8 @@ local kinds = {
   pty = {"boolean", "table"}, as_init = "boolean", name = "string", seccomp = {"string", "table"},
   nested = "boolean", fsync = "string", chown = "string", landlock = "table",
   isolation = "string", proc = {"string", "boolean"}, sysfs = "boolean", devpts = "boolean",
-  devices = "table", mask = "table", protect = "table", steps = "table", profile = "table",
+  devices = "table", mask = "table", protect = "table", watch = "table",
+  steps = "table", profile = "table",
 }
 
 local function check_program(options)
@@ -146,6 +149,7 @@ local function check_values(given)
   ids.check(given)
   capabilities.check(given)
   namespaces.check(given)
+  watch.check(given)
   if given.isolation ~= nil then isolation.check(given) end
 end
 

@@ -125,7 +125,7 @@ function describe.mask(s)
   return text .. (s.optional and "  (if there)" or "")
 end
 
-describe.protect = describe.mask
+describe.protect, describe.watch = describe.mask, describe.mask
 
 function describe.symlink(s) return ("%s -> %s"):format(s.target, s.text) end
 

@@ -28,6 +28,10 @@ local function check_shared(given)
     fault.throw("usage", "sandbox: programs cannot join the clocks of a prepared one (setns(2))", {
       hint = "leave 'time' out, or run each program by itself",
     })
+  elseif given.watch and #given.watch > 0 then
+    fault.throw("usage", "sandbox: 'watch' is for one program, and a prepared sandbox has many", {
+      hint = "leave 'watch' out, or run each program by itself, without network \"user\"",
+    })
   end
 end
 

@@ -19,6 +19,7 @@ local M = {}
 ---@field limits_hit string[]   names of limits, and "wall" or "idle"
 ---@field not_enforced moonsand.sandbox.Unmet[]   what was asked for with best effort, in vain
 ---@field mount_points string[]   paths inside that were made on the caller's disk, to mount there
+---@field opened? string[]      paths inside: the files of directories in 'watch' that were opened
 ---@field stdout string         what was captured, all of it
 ---@field stderr string
 ---@field wall number           seconds
@@ -115,7 +116,7 @@ end
 M.version = 1
 M.fields = {
   "moonsand_result", "ok", "outcome", "code", "exit_code", "signal", "timed_out", "timed_out_by",
-  "limits_hit", "not_enforced", "mount_points", "message", "hint", "gate", "step", "step_name",
+  "limits_hit", "not_enforced", "mount_points", "opened", "message", "hint", "gate", "step", "step_name",
   "verb", "path", "errno", "log", "wall", "usage", "leftovers",
 }
 
@@ -185,7 +186,7 @@ end
 --- How the program ended.
 ---@param ended table       from process:wait()
 ---@param fields table      kept (captures by stream), wall, timed_out ("wall" or "idle"), oom,
----  limits_hit, not_enforced
+---  limits_hit, not_enforced, opened
 ---@return moonsand.sandbox.Result
 function M.ended(ended, fields)
   local outcome = outcome_of(ended, fields)
@@ -194,7 +195,7 @@ function M.ended(ended, fields)
     exit_code = ended.exit_code, signal = ended.signal,
     timed_out = fields.timed_out ~= nil, timed_out_by = fields.timed_out,
     limits_hit = fields.limits_hit or {}, not_enforced = fields.not_enforced or {},
-    mount_points = fields.mount_points or {},
+    mount_points = fields.mount_points or {}, opened = fields.opened,
     files = {}, wall = fields.wall, usage = ended.usage, leftovers = ended.leftovers,
   }, Result)
   for _, name in ipairs {"stdout", "stderr"} do

@@ -7,6 +7,7 @@ local loop = require "moonsand.loop"
 local result = require "moonsand.sandbox.result"
 local strangers = lazy "moonsand.sandbox.strangers"
 local terminal = lazy "moonsand.sandbox.terminal"
+local watch = require "moonsand.sandbox.watch"
 
 local M = {}
 
@@ -158,7 +159,9 @@ function Running:time_left()
   if self.stopped_at then return nil end
   local at = self.kill_at or self.term_at
   if self.idle_at and (not at or self.idle_at < at) then at = self.idle_at end
-  return at and math.max(0, at - core.clock())
+  local left = at and math.max(0, at - core.clock())
+  if not self.options.watched then return left end
+  return math.min(left or watch.PAUSE, watch.PAUSE)
 end
 
 --- What to wait for, and what to do about each.
@@ -185,6 +188,7 @@ function Running:step(watches)
   local list, serve = self:entries(watches)
   local ready = loop.wait(list, self:time_left())
   self:check_time()
+  if self.options.watched then self.options.watched:take() end
   local over = false
   for _, i in ipairs(ready or {}) do
     over = over or i == 1
@@ -205,12 +209,14 @@ function Running:wait(watches)
   self:drain()
   if self.options.joined then ended.leftovers = nil end -- only the sandbox's pid 1 knows
   if self.options.link then self.options.link:tell(self.options.not_enforced) end
+  local watched = self.options.watched
+  local opened = watched and watched:finish(self.options.not_enforced)
   local verdict = limits.judge(self.options, ended, self.timed_out)
   local final = result.ended(ended, {
     kept = self.streams.kept,
     wall = core.clock() - self.started, timed_out = self.timed_out, oom = verdict.oom,
     limits_hit = verdict.limits_hit, not_enforced = self.options.not_enforced,
-    mount_points = self.options.mount_points,
+    mount_points = self.options.mount_points, opened = opened,
   })
   if not final.ok then final.hint = strangers.hint(self.options, final) end
   self:close()
