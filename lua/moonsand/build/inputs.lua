@@ -119,4 +119,31 @@ function M.sysroots(node, kind)
   return list
 end
 
+---@class moonsand.build.Mounted
+---@field place string                where it will be mounted
+---@field digest string
+---@field node moonsand.build.Node    whose result it is
+
+--- Every layer that will be mounted, and where: the results of what the node needs are known.
+---@param node moonsand.build.Node
+---@return moonsand.build.Mounted[]
+function M.mounted(node)
+  local list = {}
+  local function add(place, digest, other)
+    list[#list + 1] = {place = place, digest = digest, node = other}
+  end
+  for i, other in ipairs(node.before) do
+    add(("/work %02d %s"):format(i, other.task), other.record.layer, other)
+  end
+  for i, other in ipairs(node.roots or {}) do
+    add(("/ %02d %s"):format(i, other.recipe.name), other.record.trees.outputs, other)
+  end
+  for _, kind in ipairs {"target", "native"} do
+    for _, offer in ipairs(M.sysroots(node, kind)) do
+      add(("%s sysroot %s"):format(kind, offer.recipe.name), offer.record.trees.sysroot, offer)
+    end
+  end
+  return list
+end
+
 return M

@@ -27,31 +27,6 @@ local function write(path, text)
   handle:close()
 end
 
--- Every layer that will be mounted, and where.
-local function mounted(node)
-  local list = {}
-  for i, other in ipairs(node.before) do
-    list[i] = {
-      place = ("/work %02d %s"):format(i, other.task), digest = other.record.layer, node = other,
-    }
-  end
-  for i, other in ipairs(node.roots or {}) do
-    list[#list + 1] = {
-      place = ("/ %02d %s"):format(i, other.recipe.name), digest = other.record.trees.outputs,
-      node = other,
-    }
-  end
-  for _, kind in ipairs {"target", "native"} do
-    for _, offer in ipairs(inputs.sysroots(node, kind)) do
-      list[#list + 1] = {
-        place = ("%s sysroot %s"):format(kind, offer.recipe.name),
-        digest = offer.record.trees.sysroot, node = offer,
-      }
-    end
-  end
-  return list
-end
-
 local runners = {}
 
 function runners.task(build, node)
@@ -259,7 +234,7 @@ end
 ---@return boolean ok
 function M.node(build, node, aside)
   if node.kind == "noexec" then return finish_noexec(build, node) end
-  node.mounted = mounted(node)
+  node.mounted = inputs.mounted(node)
   node.action, node.action_text = signature.action(node.base, node.mounted)
   local lock <close> = lock_action(build, node, aside) -- luacheck: ignore 211
   if take_known(build, node) then return true end

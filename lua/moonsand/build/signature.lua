@@ -1,6 +1,7 @@
 --- What a task's result depends on, as a text: one line an entry, sorted, its parts split by tabs.
 --- The key of a task is the SHA-256 of that text, and the difference of two texts is the answer to
 --- "why did it run again". No host path, time, user or job count is in it.
+local comments = require "moonsand.build.comments"
 local core = require "moonsand.core"
 local mixed = require "moonsand.build.mixed"
 local order = require "moonsand.order"
@@ -152,8 +153,9 @@ local function add_texts(signature, node, context)
   local names, texts = recipes.references(d, node.task)
   names[#names + 1] = node.task
   for _, name in ipairs(names) do
-    local kind = d:flag(name, "func") and "function" or "variable"
-    signature:add(kind, name, portable(texts[name], context.directories))
+    local kind, text = d:flag(name, "func") and "function" or "variable", texts[name]
+    if kind == "function" then text = comments.without(d, name, text) end
+    signature:add(kind, name, portable(text, context.directories))
     if kind == "variable" and texts[name]:find("${=", 1, true) then
       signature:add("value", name, portable(d:get(name) or "", context.directories))
     end

@@ -3,7 +3,7 @@ local words = require("moonsand.text").words
 
 local M = {}
 
--- Those that tasks see, too.
+-- Those that functions see, too, while recipes are read.
 local exported = {"BB_TASKHASH", "HOME", "LOGNAME", "PATH", "PWD", "SHELL", "USER", "LC_ALL",
   "BBSERVER"}
 local kept = {"BBPATH", "BB_PRESERVE_ENV", "BB_ENV_PASSTHROUGH_ADDITIONS"}
@@ -40,6 +40,16 @@ function M.take(d, env)
     if env[name] and (not names or names[name]) then d:set_flag(name, "export", true, false) end
   end
   d.state.environment = env
+end
+
+--- What only the caller's environment says is not for tasks: his name and his directories differ
+--- from those of who takes the result.
+---@param d moonsand.recipe.Data   the task's own
+function M.hide(d)
+  local env = d.state.environment or {}
+  for _, name in ipairs(exported) do
+    if env[name] and d:raw(name) == env[name] then d:delete_flag(name, "export", false) end
+  end
 end
 
 return M

@@ -2,6 +2,7 @@
 -- that it gives finds and loads recipes.
 local configuration = require "moonsand.recipe.configuration"
 local data = require "moonsand.recipe.data"
+local environment = require "moonsand.recipe.environment"
 local lua = require "moonsand.recipe.lua"
 local provider = require "moonsand.recipe.provider"
 local reference = require "moonsand.recipe.reference"
@@ -31,7 +32,8 @@ function M.add_task(found, given)
   found.tasks = task.collect(d)
 end
 
---- The store that a task runs with: `task-NAME` is its first override.
+--- The store that a task runs with: `task-NAME` is its first override, and nothing is exported that
+--- only the caller's environment says.
 ---@param d moonsand.recipe.Data
 ---@param name string
 ---@return moonsand.recipe.Data
@@ -40,6 +42,7 @@ function M.task_data(d, name)
   local override = "task-" .. name:gsub("^do_", ""):gsub("_", "-")
   copy:set("OVERRIDES", override .. ":" .. (d:raw("OVERRIDES") or ""))
   copy:expand_keys()
+  environment.hide(copy)
   return copy
 end
 
