@@ -40,7 +40,9 @@ end
 
 setup(function()
   dir = host.scratch()
-  assert(os.execute(("cc -O1 -w -o %s/inject spec/support/inject.c"):format(dir.path)))
+  local compile = "cc -O1 -w %s -o %s/%s spec/support/%s.c"
+  assert(os.execute(compile:format("", dir.path, "inject", "inject")))
+  assert(os.execute(compile:format("-shared -fPIC", dir.path, "mark.so", "mark")))
 end)
 
 teardown(function() dir:__close() end)

@@ -1,5 +1,5 @@
 -- Under spec/support/inject.c: every system call that sets a sandbox up fails once, and what comes
--- of it is told. `inject LOG lua5.4 spec/support/faults.lua LOG KIND ERROR...`
+-- of it is told. `inject LOG lua5.4 spec/support/faults.lua LOG KIND ERROR...`; mark.so is beside LOG.
 -- A line of output: "calls", "hit", "wrong" or "left", a tab, and words for a person.
 local core = require "moonsand.core"
 local direct = require "spec.support.direct"
@@ -69,12 +69,12 @@ local function name_of(number) return names[number] or "call " .. number end
 
 local function say(...) io.write(table.concat({...}, "\t"), "\n") end
 
-local function mark(number) return select(3, core.read(number, 1)) end
+local mark = assert(package.loadlib(log:match("^.*/") .. "mark.so", "luaopen_mark"))()
 
 --- How many processes are left; those that a signal is on its way to are waited for.
 local function left(world)
-  host.eventually(function() return (mark(END) - 1000) >> 1 == world.others end)
-  return (mark(END) - 1000) >> 1
+  host.eventually(function() return mark(END) >> 1 == world.others end)
+  return mark(END) >> 1
 end
 
 --- The calls of the run before, in their order, each with its step: its place in the plan.
@@ -136,8 +136,8 @@ local function run(world, role, n)
   forget()
   collectgarbage("stop") -- what it closes would move the numbers of the calls
   local ok, failure = world:start(function() mark(BEGIN | role << 16 | n) end,
-    function() told = mark(END) - 1000 end)
-  local hit = name_of(mark(WHICH) - 1000)
+    function() told = mark(END) end)
+  local hit = name_of(mark(WHICH))
   collectgarbage("restart")
   return ok and world:finish(), failure, told & 1 == 1 and hit
 end

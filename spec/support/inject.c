@@ -1,14 +1,15 @@
 /*
 ** inject LOG PROGRAM ARGUMENT...: runs a program and makes one of its system calls fail.
 **
-** The program says which, by reads from numbers that are no descriptors:
-**   read(ERROR | errno)          what the call is to fail with
-**   read(BEGIN | role << 16 | n) from here on count; the n-th call of that role fails (n = 0: none)
-**   read(END)                    stop; fails with 1000 + 2 * processes left + (1: a call has failed)
-** read(WHICH)                   fails with 1000 + the number of the call that has failed
+** The program says which, by signals to itself that it never gets (mark.c):
+**   ERROR | errno          what the call is to fail with
+**   BEGIN | role << 16 | n from here on count; the n-th call of that role fails (n = 0: none)
+**   END                    stop; the answer is 2 * processes left + (1: a call has failed)
+**   WHICH                  the answer is the number of the call that has failed
 ** A role is a process by its depth: 0 the program, 1 what it forks, 2 what that forks. A process
 ** counts until it executes something. With n = 0 LOG gets a line for every call that counts: role,
 ** number, first argument. close(2) is carried out and fails afterwards: Linux closes in any case.
+** Only while it counts do calls stop: nine in ten are of what the program looks at in between.
 */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -27,7 +28,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BEGIN = 0x800000, ERROR = 0x900000, END = 0xa00000, WHICH = 0xb00000, MARK = 0xf00000, TRACEES = 256 };
+#include "mark.h"
+
+enum { TRACEES = 256 };
 
 typedef struct Tracee {
   pid_t pid; /* 0: free */
@@ -89,32 +92,47 @@ static void set_register(pid_t pid, bool number, long value)
   ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &all);
 }
 
-/* Does this read say something to us? Then what it returns, otherwise 1. */
-static long marker(uint64_t fd)
+/* What the program is told, as it says something. */
+static long answer(long said)
 {
-  switch (fd & MARK) {
-  case ERROR: failure = (int)(fd & 0xffff); return -EBADF;
+  switch (said & MARK) {
+  case ERROR: failure = (int)(said & 0xffff); return 0;
   case BEGIN:
     memset(counts, 0, sizeof counts);
-    failing_role = (int)(fd >> 16 & 7);
-    failing_call = (int)(fd & 0xffff);
+    failing_role = (int)(said >> 16 & 7);
+    failing_call = (int)(said & 0xffff);
     counting = true, failed = false;
     if (failing_call == 0) rewind(notes), ftruncate(fileno(notes), 0);
-    return -EBADF;
+    return 0;
   case END:
     counting = false;
     fflush(notes);
-    return -(1000 + 2 * others() + failed);
-  case WHICH: return -(1000 + which);
-  default: return 1;
+    return 2 * others() + failed;
+  default: return which;
   }
 }
 
+/* Is this signal a mark of the program's? Then it is answered, and the signal is no more. */
+static bool at_mark(const Tracee *t, int signal)
+{
+  siginfo_t info;
+  long said, *place;
+
+  if (t->role != 0 || signal != SIGRTMAX) return false;
+  if (ptrace(PTRACE_GETSIGINFO, t->pid, NULL, &info) < 0) exit(124);
+  place = info.si_value.sival_ptr;
+  errno = 0;
+  said = ptrace(PTRACE_PEEKDATA, t->pid, place, NULL);
+  if (errno || ptrace(PTRACE_POKEDATA, t->pid, place, answer(said)) < 0) exit(124);
+  return true;
+}
+
 /* Memory and chance come when the libraries want them: such calls would move the numbers of the
-   others. */
+   others, as marks would. */
 static bool is_at_will(const struct __ptrace_syscall_info *info)
 {
   switch (info->entry.nr) {
+  case SYS_rt_sigqueueinfo: /* a mark */
   case SYS_brk:
   case SYS_getrandom:
   case SYS_munmap:
@@ -129,9 +147,8 @@ static void enter(Tracee *t, const struct __ptrace_syscall_info *info)
 {
   uint64_t number = info->entry.nr;
 
-  t->result = number == SYS_read && t->role == 0 ? marker(info->entry.args[0]) : 1;
-  if (t->result == 1 && counting && !t->executed && t->role >= 0 && t->role < 8 &&
-      !is_at_will(info)) {
+  t->result = 1;
+  if (counting && !t->executed && t->role >= 0 && t->role < 8 && !is_at_will(info)) {
     if (failing_call == 0)
       fprintf(notes, "%d %d %lld\n", t->role, (int)number, (long long)info->entry.args[0]);
     if (++counts[t->role] != failing_call || t->role != failing_role) return;
@@ -156,21 +173,65 @@ static void at_call(Tracee *t)
 
 static void go_on(const Tracee *t, int signal)
 {
-  ptrace(t->executed ? PTRACE_CONT : PTRACE_SYSCALL, t->pid, NULL, (void *)(long)signal);
+  bool is_of_interest = t->result != 1 || (counting && !t->executed);
+
+  ptrace(is_of_interest ? PTRACE_SYSCALL : PTRACE_CONT, t->pid, NULL, (void *)(long)signal);
+}
+
+/* State and parent of a process, proc_pid_stat(5); false: it is no more. */
+static bool look(pid_t pid, char *state, pid_t *parent)
+{
+  char path[32], line[512] = "";
+  FILE *file;
+
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  file = fopen(path, "re");
+  if (!file) return false;
+  if (!fgets(line, sizeof line, file)) *line = '\0';
+  fclose(file);
+  return strrchr(line, ')') && sscanf(strrchr(line, ')'), ") %c %d", state, parent) == 2;
 }
 
 /* A new process waits until its parent has told whose child it is. */
 static void at_event(Tracee *t, int event)
 {
   unsigned long pid = 0;
+  char state;
+  pid_t parent;
   Tracee *child;
 
   if (event == PTRACE_EVENT_EXEC) t->executed = t->role > 0;
   if (event == PTRACE_EVENT_EXEC || ptrace(PTRACE_GETEVENTMSG, t->pid, NULL, &pid) < 0) return;
+  /* one that was killed at once: its end was told, or will be */
+  if (!look((pid_t)pid, &state, &parent) || state == 'Z' || state == 'X') return;
   child = find((pid_t)pid);
+  if (child->executed) return;
   child->role = t->role + 1;
   child->executed = t->executed;
   if (child->started) go_on(child, 0);
+}
+
+/* Does a process that counts have this child? */
+static bool counts_as_parent(pid_t child)
+{
+  char state;
+  pid_t parent;
+
+  if (!look(child, &state, &parent)) return false;
+  for (int i = 0; i < TRACEES; i++) {
+    if (parent > 0 && tracees[i].pid == parent) return !tracees[i].executed;
+  }
+  return false;
+}
+
+/* Whoever waits in vain, as its parent was killed before it could tell, or counts no more as
+   its parent does not, goes on. */
+static void release(Tracee *child)
+{
+  if (!child->pid || !child->started || child->role >= 0 || child->executed) return;
+  if (counts_as_parent(child->pid)) return;
+  child->executed = true;
+  go_on(child, 0);
 }
 
 static void at_stop(Tracee *t, int status)
@@ -179,12 +240,15 @@ static void at_stop(Tracee *t, int status)
 
   if (!t->started && signal == SIGSTOP) {
     t->started = true;
-    if (t->role >= 0) go_on(t, 0);
+    if (t->role >= 0)
+      go_on(t, 0);
+    else
+      release(t);
     return;
   }
   if (signal == (SIGTRAP | 0x80)) at_call(t);
   if (event) at_event(t, event);
-  go_on(t, event || signal == (SIGTRAP | 0x80) ? 0 : signal);
+  go_on(t, event || signal == (SIGTRAP | 0x80) || at_mark(t, signal) ? 0 : signal);
 }
 
 static pid_t start(char **argv)
@@ -223,6 +287,7 @@ int main(int argc, char **argv)
       continue;
     }
     t->pid = 0;
+    for (int i = 0; i < TRACEES; i++) release(&tracees[i]);
     if (pid != program) continue;
     if (WIFSIGNALED(status))
       fprintf(stderr, "inject: the program died by signal %d\n", WTERMSIG(status));
