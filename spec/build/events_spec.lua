@@ -34,6 +34,13 @@ local function fits(kind, wanted)
   return kind == wanted or kind == "integer" and wanted == "number"
 end
 
+-- A recipe that installs a header named after it.
+local function library(text)
+  return text .. 'deltask fetch unpack patch configure compile\ndo_install() {\n    ' ..
+    'mkdir -p "${D}${includedir}"\n    echo >"${D}${includedir}/${PN}.h"\n}\n' ..
+    'do_install[deptask] = "do_populate_sysroot"\n'
+end
+
 describe("the page of events", function()
   it("has every field that a build sends, with its type", function()
     local pages, seen = documented(), {}
@@ -43,10 +50,13 @@ describe("the page of events", function()
       ["a/a_1.bb"] = "do_compile() {\n    echo said\n    bbwarn careful\n" ..
         "    moonsand_tell g 50\n}\n",
       ["b/b_1.bb"] = 'MOONSAND_ERROR_LINES = "oops"\ndo_compile() {\n    false\n}\n',
+      ["l/l_1.bb"] = library "", ["m/m_1.bb"] = library 'DEPENDS = "l"\n',
+      ["n/n_1.bb"] = 'DEPENDS = "m"\ndo_compile() {\n    cat ' ..
+        "${STAGING_INCDIR}/l.h\n}\n",
     }
     local all = {}
-    for _, targets in ipairs {{"a"}, {"a"}, {"a", "b"}} do
-      here.project:build(targets, {force = {"a:compile"}})
+    for _, targets in ipairs {{"a"}, {"a"}, {"a", "b", "n:compile"}} do
+      here.project:build(targets, {force = {"a:compile"}, audit = true, keep_going = true})
       table.move(here.project.events, 1, #here.project.events, #all + 1, all)
     end
     for _, event in ipairs(all) do

@@ -56,6 +56,24 @@ describe("the plain listener", function()
       options.written())
   end)
 
+  it("writes what an audit found with its place, and what to do about it", function()
+    local event = {event = "audit_finding", text = "a opens b.h of 'b'", fix = 'DEPENDS += "b"',
+      where = "/r/a.bb:3"}
+    for _, listener in ipairs {plain, tty} do
+      local options = screen.show {here = "/r"}
+      local own = listener.new(options)
+      own:event(event)
+      own:close()
+      assert.matches("audit: a opens b.h of 'b'  +a.bb:3\n    DEPENDS %+= \"b\"\n",
+        options.written())
+      options = screen.show {quiet = true}
+      own = listener.new(options)
+      own:event(event)
+      own:close()
+      assert.are.equal("", options.written())
+    end
+  end)
+
   it("writes what a task says to who builds, unless it shows the whole log", function()
     local function said(options)
       local show = screen.show(options)

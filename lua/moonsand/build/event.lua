@@ -4,7 +4,7 @@ local M = {}
 
 ---@class moonsand.build.Event
 ---@field event "build_started"|"task_started"|"task_log"|"task_message"|
----  "task_progress"|"task_waiting"|"task_ended"|"note"|"build_ended"
+---  "task_progress"|"task_waiting"|"task_ended"|"audit_finding"|"note"|"build_ended"
 ---@field time number            seconds of the monotonic clock
 ---@field task? string           task_...: "zlib:compile"
 ---@field text? string           task_log, task_message, note
@@ -34,6 +34,13 @@ local M = {}
 ---@field patterns? string[]     task_ended, failed: of lines that the recipe calls errors
 ---@field hint? string           task_ended, failed: the next step
 ---@field kept? string           task_ended, failed: the directory that `moonsand shell` needs
+---@field kind? "unused"|"transitive"|"write"   audit_finding, like the next five; also task,
+---  where, text
+---@field recipe? string
+---@field dependency? string
+---@field through? string[]
+---@field path? string
+---@field fix? string
 ---@field ok? boolean            build_ended
 ---@field counts? table<string, integer>   build_ended: ok, cached, skipped, failed, not_started
 

@@ -10,6 +10,7 @@ local layer = require "moonsand.layer"
 local message = require "moonsand.build.message"
 local mixed = require "moonsand.build.mixed"
 local names = require "moonsand.build.names"
+local observe = require "moonsand.build.observe"
 local recipe = require "moonsand.recipe"
 local resolve = require "moonsand.build.resolve"
 local sandbox = require "moonsand.sandbox"
@@ -33,6 +34,7 @@ local mounts = {target = "/work/recipe-sysroot", native = "/work/recipe-sysroot-
 ---@field jobs? moonsand.build.Jobserver
 ---@field fetcher moonsand.build.Fetcher
 ---@field directory string                  logs and run scripts: <directory>/<recipe>/log.do_x
+---@field audit? boolean                    note what tasks open of their sysroots
 
 local function check(ok, problem, errno)
   if not ok then fault.throw("fs", problem, {errno = errno}) end
@@ -245,7 +247,7 @@ local function describe_failure(node, result, scripts, trace, marks)
   failure.patterns = #patterns > 0 and patterns or nil
   if result.outcome ~= "exit" and result.outcome ~= "signal" then
     failure.message = result.message or tostring(result)
-    if result.outcome == "setup_failed" then failure.hint = "moonsand doctor" end
+    if result.outcome == "setup_failed" then failure.hint = result.hint or "moonsand doctor" end
   end
   return failure
 end
@@ -293,12 +295,16 @@ function M.run(workshop, node, on_output, on_message)
   local trace = scratch.path .. "/trace"
   write(trace, "")
   local options, scripts = M.options(workshop, node, scratch, setting, trace)
+  local observer = workshop.audit and observe.new(workshop, setting) or nil
+  options.watch = observer and observer.watch
   scripts_of.save(workshop.directory, node, scripts)
   local directory = ("%s/%s"):format(workshop.directory, node.recipe.name)
   names.note_order(directory, node.task)
   local result, marks = run(options, names.fresh(directory, "log." .. node.task), on_output,
     on_message)
   node.usage = result.usage
+  node.observed = observer and observer:finish(result, scratch.upper, M.path(workshop.directory,
+    node, "log"))
   node.killed = result.outcome ~= "exit" or (result.leftovers or 0) > 0
   if result.ok then
     return workshop.store:freeze(scratch, {over = setting.over, name = node.name})

@@ -35,6 +35,7 @@ local M = {}
 ---@field until_task? string               of each recipe only the tasks up to this one: "fetch"
 ---@field force? string[]                  tasks that run although a result is known
 ---@field environment? table<string, string>  for fetching: proxies
+---@field audit? boolean                  look at what tasks open of their dependencies: `findings`
 ---@field sync? "each"|"batch"|"off"       how the store is opened, when it is given as a path
 ---@field host? table<string, string>      identity of the host; read from it unless given
 
@@ -42,7 +43,7 @@ local known = {
   config = "table", store = true, downloads = "string", directory = "string", emit = "function",
   tick = "function", on_failure = "function", until_task = "string",
   jobs = "number", keep_going = "boolean", force = "table",
-  environment = "table", host = "table", sync = "string",
+  environment = "table", host = "table", sync = "string", audit = "boolean",
 }
 
 ---@class moonsand.build.Builder

@@ -8,6 +8,7 @@ local fault = require "moonsand.fault"
 local inputs = require "moonsand.build.inputs"
 local intent = require "moonsand.build.intent"
 local loop = require "moonsand.loop"
+local observe = require "moonsand.build.observe"
 local record = require "moonsand.build.record"
 local resolve = require "moonsand.build.resolve"
 local scope = require "moonsand.scope"
@@ -91,6 +92,9 @@ local function save(build, node, result, seconds)
   build.store:put_record("log", "why." .. node.action, decide.encode(node.decision))
   if node.kind == "task" then
     build.store:put_record("log", node.action, read(execute.path(build.directory, node, "log")))
+  end
+  if node.observed then
+    build.store:put_record("log", "audit." .. node.action, observe.encode(node.observed))
   end
   build.store:put_record("action", node.action, record.encode(node.record))
   build.store:put_record("intent", node.intent, node.action .. "\n")

@@ -1,4 +1,5 @@
 --- The run of a build: what is known is told, the rest is scheduled, everybody hears how it went.
+local audit = require "moonsand.build.audit"
 local core = require "moonsand.core"
 local estimate = require "moonsand.build.estimate"
 local execute = require "moonsand.build.execute"
@@ -132,6 +133,7 @@ local function carry_out(self, list)
     or nil
   self.workshop = {
     store = self.store, fetcher = self.fetcher, directory = self.directory, jobs = pool,
+    audit = self.options.audit,
   }
   self.progress = estimate.progress(list, self.jobs)
   return schedule.run {
@@ -156,6 +158,7 @@ end
 ---@field results table<string, moonsand.build.Record>
 ---@field failures table[]                the `task_ended` events of failed tasks
 ---@field not_started string[]
+---@field findings? moonsand.build.Finding[]   with the option `audit`
 ---@field journal string                  the file with the events of this build
 
 local function summarise(self, nodes, outcome, started)
@@ -222,8 +225,9 @@ function M.run(self, targets)
   report_known(self, nodes)
   local outcome = carry_out(self, list)
   remember(self, nodes)
+  local findings = self.options.audit and audit.run(self, nodes) or nil
   local summary = summarise(self, nodes, outcome, started)
-  summary.journal = written.path
+  summary.journal, summary.findings = written.path, findings
   return summary
 end
 

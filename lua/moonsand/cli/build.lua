@@ -23,6 +23,8 @@ function M.define(parser)
   parser:option("-f --force"):argname("TASK"):count("*")
     :description("run TASK although its result is known")
   parser:option("--until"):argname("TASK"):description("of each recipe only the tasks up to TASK")
+  parser:flag("--audit")
+    :description("say which dependencies are never used, and which are used without being declared")
   parser:option("-C --directory"):argname("DIR"):description("begin in DIR")
   parser:option("--state"):argname("DIR")
     :description("where store, downloads and logs are (MOONSAND_DIR, else ~/.cache/moonsand)")
@@ -35,6 +37,20 @@ function M.define(parser)
     :default("auto"):description("auto, always or never")
   parser:flag("-q --quiet"):description("show failures only")
   parser:flag("-v --verbose"):description("show the output of the tasks, too")
+end
+
+--- `--audit` takes no value: what would be one is told why it is none.
+---@param words string[]
+function M.check_words(words)
+  for _, word in ipairs(words) do
+    local value = word:match "^%-%-audit=(.*)$"
+    if value == "full" then
+      fault.throw("usage", "'--audit=full': files of the host, and what is looked for in vain, are "
+        .. "not looked at yet", {hint = "moonsand build --audit: what is opened of dependencies"})
+    elseif value then
+      fault.throw("usage", ("'--audit=%s': there is only --audit"):format(value))
+    end
+  end
 end
 
 local none = {event = function() end, tick = function() end, close = function() end}
@@ -114,7 +130,7 @@ local function build(args, ui)
   local builder <close> = project.builder(ui, {
     state = args.state, jobs = jobs.number(args.jobs), keep_going = policy == "keep-going",
     force = args.force, until_task = args["until"], on_failure = on_failure,
-    emit = function(event) listener:event(event) end, tick = watched.tick,
+    emit = function(event) listener:event(event) end, tick = watched.tick, audit = args.audit,
   })
   if args.dry_run then return plan.show(builder, args, ui) end
   return builder:run(args.target), policy

@@ -130,6 +130,7 @@ end
 function M.parse(name, verb, words)
   local rest
   if verb.rest then words, rest = split(words) end
+  if verb.check_words then verb.check_words(words) end
   local ok, args = pcall(parsed, name, verb, words)
   if not ok and verb.rest and not rest and fault.is(args) then check_rest(name, verb, words) end
   if not ok then error(args, 0) end

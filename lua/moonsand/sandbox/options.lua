@@ -39,7 +39,7 @@ local wrong, check_kind, check_keys, check_words = check.wrong, check.kind, chec
 ---@field devices? string[]   device nodes of the caller's /dev that work inside
 ---@field mask? string[]      paths inside that are empty, whatever is there
 ---@field protect? string[]   paths inside that are read-only where they are, with all below them
----@field watch? string[]     directories inside: `result.opened` says which files of them were opened
+---@field watch? string[]     directories inside; `result.opened`: which of their files were opened
 ---@field env? table<string, string>
 ---@field cwd? string         default: /work when there is one, else /
 ---@field network? "none"|"host"|"user"|string|boolean   default "none": only a loopback of its own;

@@ -116,8 +116,8 @@ end
 M.version = 1
 M.fields = {
   "moonsand_result", "ok", "outcome", "code", "exit_code", "signal", "timed_out", "timed_out_by",
-  "limits_hit", "not_enforced", "mount_points", "opened", "message", "hint", "gate", "step", "step_name",
-  "verb", "path", "errno", "log", "wall", "usage", "leftovers",
+  "limits_hit", "not_enforced", "mount_points", "opened", "message", "hint", "gate", "step",
+  "step_name", "verb", "path", "errno", "log", "wall", "usage", "leftovers",
 }
 
 --- The result as plain data, without what was captured: what `moonsand run --json` writes.

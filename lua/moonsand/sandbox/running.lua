@@ -7,7 +7,7 @@ local loop = require "moonsand.loop"
 local result = require "moonsand.sandbox.result"
 local strangers = lazy "moonsand.sandbox.strangers"
 local terminal = lazy "moonsand.sandbox.terminal"
-local watch = require "moonsand.sandbox.watch"
+local watching = require "moonsand.sandbox.watch"
 
 local M = {}
 
@@ -161,7 +161,7 @@ function Running:time_left()
   if self.idle_at and (not at or self.idle_at < at) then at = self.idle_at end
   local left = at and math.max(0, at - core.clock())
   if not self.options.watched then return left end
-  return math.min(left or watch.PAUSE, watch.PAUSE)
+  return math.min(left or watching.PAUSE, watching.PAUSE)
 end
 
 --- What to wait for, and what to do about each.

@@ -35,6 +35,19 @@ function M.message(event, options)
   return (tint and M.colour(text, tint, options.colour) or text) .. "\n"
 end
 
+--- What an audit found: a sentence with its place, and what to do about it.
+---@param event moonsand.build.Event   `audit_finding`
+---@param options {width: integer, here?: string, links?: boolean}
+---@return string
+function M.finding(event, options)
+  local place = M.below(event.where, options.here)
+  local text = M.edges("audit: " .. M.plain(event.text), place, math.min(options.width, 80))
+  if place then
+    text = text:sub(1, -#place - 1) .. M.link(place, event.where, options.links)
+  end
+  return ("%s\n    %s\n"):format(text, M.plain(event.fix))
+end
+
 --- "[ 41/128]"
 ---@param done integer
 ---@param total integer

@@ -7,7 +7,8 @@ local Json = {__name = "moonsand.Json"}
 Json.__index = Json
 
 local key_order = {
-  "event", "time", "task", "slot", "outcome", "seconds", "expected", "left", "cpu", "memory",
+  "event", "time", "kind", "recipe", "dependency", "through", "path", "fix", "task", "slot",
+  "outcome", "seconds", "expected", "left", "cpu", "memory",
   "exit_code", "signal", "command", "where", "cwd", "message", "why", "needs", "log", "text", "at",
   "total", "run", "jobs", "targets", "ok", "counts",
 }

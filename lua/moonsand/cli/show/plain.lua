@@ -71,6 +71,10 @@ function Plain:task_waiting(event)
   self:note {text = event.task .. " is being made by another build; waiting for it"}
 end
 
+function Plain:audit_finding(event)
+  if not self.quiet then self:say(format.finding(event, self)) end
+end
+
 function Plain:note(event)
   if not self.quiet then self:say(event.text .. "\n") end
 end

@@ -78,6 +78,11 @@ function Tty:task_progress(event)
   if task then task.text = ("%d %%"):format(event.percent) end
 end
 
+function Tty:audit_finding(event)
+  if self.quiet then return end
+  above(self, format.finding(event, {width = (self.size()), here = self.here, links = self.links}))
+end
+
 function Tty:note(event)
   if not self.quiet then above(self, event.text .. "\n") end
 end
