@@ -24,6 +24,7 @@ end
 
 local function kind_of(value)
   if type(value) == "table" then
+    if type(value[1]) == "table" then return "list of objects" end
     return (next(value) == nil or #value > 0) and "list of strings" or "object"
   end
   return math.type(value) == "integer" and "integer" or math.type(value) and "number"
@@ -59,6 +60,11 @@ describe("the page of events", function()
       here.project:build(targets, {force = {"a:compile"}, audit = true, keep_going = true})
       table.move(here.project.events, 1, #here.project.events, #all + 1, all)
     end
+    here.project:write {["c/c_1.bb"] = "deltask patch\n" ..
+      "do_unpack() {\n    echo $$ > id\n}\n" .. 'do_configure[unreproducible] = "ids"\n' ..
+      "do_configure() {\n    echo $$ > id\n}\naddtask configure\n"}
+    here.project:build({"c:unpack", "c:configure"}, {check = true})
+    table.move(here.project.events, 1, #here.project.events, #all + 1, all)
     for _, event in ipairs(all) do
       local page = pages[event.event]
       assert(page, event.event .. " is not on the page")
@@ -74,6 +80,10 @@ describe("the page of events", function()
     local rare = {["task_ended.signal"] = true, ["task_ended.message"] = true,
       ["task_ended.hint"] = true, ["note.text"] = true, ["note.event"] = true, ["note.time"] = true,
       ["task_waiting.task"] = true, ["task_waiting.event"] = true, ["task_waiting.time"] = true}
+    for _, field in ipairs {"exit_code", "signal", "command", "cwd", "message", "hint",
+      "patterns"} do
+      rare["task_checked." .. field] = true -- of a second run that failed
+    end
     for name, fields in pairs(pages) do
       for field in pairs(fields) do
         local full = name .. "." .. field

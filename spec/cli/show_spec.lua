@@ -44,6 +44,71 @@ describe("numbers on the screen", function()
   end)
 end)
 
+describe("what came out otherwise", function()
+  local function shown(module, list)
+    local options = screen.show {logs = {l = "x: error: y\n"}}
+    local listener = module.new(options)
+    local start = started(1)
+    start.checks = #list
+    listener:event(start)
+    for _, event in ipairs(list) do
+      event.event, event.seconds = "task_checked", 1
+      options.now = options.now + 1
+      listener:event(event)
+    end
+    listener:event {event = "build_ended", ok = false, seconds = 2,
+      counts = {ok = 1, same = 1, differs = 1, excused = 0}}
+    return options.written()
+  end
+
+  local function differs(more)
+    local event = {task = "a:b", outcome = "differs", where = "/r/a.bb:2", kept = "/k", log = "l"}
+    for key, value in pairs(more) do event[key] = value end
+    return event
+  end
+
+  local block = "\na:b is not reproducible: run once more, it came out otherwise\n" ..
+    "  /r/a.bb:2\n\n" ..
+    "    /t                                                               byte 3 of 9\n" ..
+    "      \"10\"\n      \"12\"\n      → a time of day\n" ..
+    "    /m                                                        mode 0644 and 0600\n" ..
+    "    /n                                             file only in the first result\n" ..
+    "\n  second result /k\n  second log    l\n" ..
+    "  excuse it     do_b[unreproducible] = \"why\"\n"
+
+  local list = {
+    {path = "/t", what = "content", old = 9, new = 9, offset = 2, old_text = '"10"',
+      new_text = '"12"', clues = {"a time of day"}},
+    {path = "/m", what = "mode", old = "0644", new = "0600"},
+    {path = "/n", what = "first", old = "file"},
+  }
+
+  it("is shown with paths, places, values and what to do", function()
+    local text = shown(plain, {{task = "c:d", outcome = "same"},
+      differs {differences = list, count = 3}})
+    assert.are.equal("[1/3] c:d same 1.0s\n[2/3] a:b differs 1.0s\n" .. block ..
+      "1 task: 1 ok, 0 cached, 0 failed, 0 not started in 2.0s\n" ..
+      "2 run once more: 1 the same, 1 differs, 0 excused\n", text)
+  end)
+
+  it("is told with the reason, when it is excused", function()
+    local text = shown(plain, {{task = "a:b", outcome = "excused", reason = "lots are drawn"}})
+    assert.is_truthy(text:find("[1/2] a:b excused 1.0s   lots are drawn\n", 1, true), text)
+  end)
+
+  it("is shown with the lines of the log, when the second run failed", function()
+    local text = shown(plain, {differs {command = "false", exit_code = 1}})
+    assert.is_truthy(text:find("run once more, it failed\n  /r/a.bb:2\n\n    false\n" ..
+      "  │ x: error: y\n\n  second result /k\n", 1, true), text)
+  end)
+
+  it("is above the footer of a terminal", function()
+    local text = shown(tty, {differs {differences = list, count = 3}})
+    assert.is_truthy(text:find("a:b                 differs  1.0s\n", 1, true), text)
+    assert.is_truthy(text:find(block, 1, true), text)
+  end)
+end)
+
 describe("the plain listener", function()
   it("writes a line for each task that ended", function()
     local options = screen.show()

@@ -57,6 +57,16 @@ function Project:log(task)
   return text
 end
 
+--- The digests of the work layers ("layers") or trees of the store.
+function Project:stored(kind)
+  local list, home = {}, self.path .. "/store/" .. kind
+  if kind == "layers" then home = ("%s/%d"):format(home, core.uid()) end
+  for _, shard in ipairs(core.readdir(home) or {}) do
+    for _, name in ipairs(core.readdir(home .. "/" .. shard)) do list[#list + 1] = shard .. name end
+  end
+  return list
+end
+
 function Project:close()
   assert(core.remove_tree(self.path))
 end

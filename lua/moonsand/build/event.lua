@@ -4,7 +4,8 @@ local M = {}
 
 ---@class moonsand.build.Event
 ---@field event "build_started"|"task_started"|"task_log"|"task_message"|
----  "task_progress"|"task_waiting"|"task_ended"|"audit_finding"|"note"|"build_ended"
+---  "task_progress"|"task_waiting"|"task_ended"|"check_started"|"task_checked"|"audit_finding"|
+---  "note"|"build_ended"
 ---@field time number            seconds of the monotonic clock
 ---@field task? string           task_...: "zlib:compile"
 ---@field text? string           task_log, task_message, note
@@ -12,14 +13,19 @@ local M = {}
 ---@field percent? integer       task_progress
 ---@field total? integer         build_started: how many tasks there are
 ---@field run? integer           build_started: how many of them may run
+---@field checks? integer        build_started: how many tasks are run once more
 ---@field jobs? integer          build_started: how many at a time
 ---@field targets? string[]      build_started
 ---@field at? integer            build_started: seconds since 1970
 ---@field expected? number       build_started, task_started: how many seconds it may take
 ---@field left? number           task_started, task_ended: about how many seconds the build has left
----@field slot? integer          task_started, task_ended: the job slot, from 1 on
+---@field slot? integer          task_started, task_ended, check_started: the job slot, from 1 on
 ---@field needs? string[]        task_started: the tasks that ran before, and that it waited for
----@field outcome? "ok"|"cached"|"failed"|"skipped"   task_ended
+---@field outcome? "ok"|"cached"|"failed"|"skipped"|"same"|"differs"|"excused"   task_ended; the
+---  last three: task_checked
+---@field differences? table[]   task_checked: the first of them
+---@field count? integer         task_checked: how many differences there are
+---@field reason? string         task_checked, excused: what the recipe says
 ---@field seconds? number        task_ended, build_ended
 ---@field why? string            task_started, task_ended: why it ran, or why it did not
 ---@field cpu? number            task_ended: seconds of processor time

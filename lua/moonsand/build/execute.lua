@@ -16,7 +16,6 @@ local resolve = require "moonsand.build.resolve"
 local sandbox = require "moonsand.sandbox"
 local script = require "moonsand.build.script"
 local scripts_of = require "moonsand.build.scripts"
-local scope = require "moonsand.scope"
 local sources = require "moonsand.build.source"
 local read = require("moonsand.text").read
 local words = require("moonsand.text").words
@@ -280,6 +279,32 @@ local function run(options, log_path, on_output, on_message)
   return result, {text = output.marks, failed = failed}
 end
 
+---@class moonsand.build.Attempt
+---@field setting moonsand.build.Setting
+---@field scratch moonsand.Scratch
+---@field log string                        name of the file that what it says goes to: "log.do_x"
+---@field on_output fun(text: string)
+---@field on_message fun(level: string, text: string)   from `bbwarn` and its kin
+---@field made? fun(options: table, scripts: moonsand.build.Scripts)   before it runs: the last word
+
+--- Run a task's scripts; what they write is in the scratch directory then, and nowhere else.
+---@param workshop moonsand.build.Workshop
+---@param node moonsand.build.Node
+---@param attempt moonsand.build.Attempt
+---@return moonsand.Result
+---@return table? failure   command, cwd, where, exit_code, signal, message
+function M.attempt(workshop, node, attempt)
+  local trace = attempt.scratch.path .. "/trace"
+  write(trace, "")
+  local options, scripts = M.options(workshop, node, attempt.scratch, attempt.setting, trace)
+  if attempt.made then attempt.made(options, scripts) end
+  local log = names.fresh(("%s/%s"):format(workshop.directory, node.recipe.name), attempt.log)
+  local result, marks = run(options, log, attempt.on_output, attempt.on_message)
+  node.killed = result.outcome ~= "exit" or (result.leftovers or 0) > 0
+  if result.ok then return result end
+  return result, describe_failure(node, result, scripts, read(trace) or "", marks)
+end
+
 --- Run a task over the layers of `over`. On success its upper becomes a work layer.
 ---@param workshop moonsand.build.Workshop
 ---@param node moonsand.build.Node
@@ -288,28 +313,24 @@ end
 ---@return moonsand.Layer? layer
 ---@return table? failure   command, cwd, where, exit_code, signal, message, kept
 function M.run(workshop, node, on_output, on_message)
-  local undo <close> = scope.new()
   local setting = assert(M.setting(node))
-  local scratch = workshop.store:scratch()
-  undo:defer(function() scratch:close() end)
-  local trace = scratch.path .. "/trace"
-  write(trace, "")
-  local options, scripts = M.options(workshop, node, scratch, setting, trace)
-  local observer = workshop.audit and observe.new(workshop, setting) or nil
-  options.watch = observer and observer.watch
-  scripts_of.save(workshop.directory, node, scripts)
-  local directory = ("%s/%s"):format(workshop.directory, node.recipe.name)
-  names.note_order(directory, node.task)
-  local result, marks = run(options, names.fresh(directory, "log." .. node.task), on_output,
-    on_message)
+  local scratch <close> = workshop.store:scratch()
+  local observer
+  local result, failure = M.attempt(workshop, node, {
+    setting = setting, scratch = scratch, on_output = on_output, on_message = on_message,
+    log = "log." .. node.task, made = function(options, scripts)
+      observer = workshop.audit and observe.new(workshop, setting) or nil
+      options.watch = observer and observer.watch
+      scripts_of.save(workshop.directory, node, scripts)
+      names.note_order(("%s/%s"):format(workshop.directory, node.recipe.name), node.task)
+    end,
+  })
   node.usage = result.usage
   node.observed = observer and observer:finish(result, scratch.upper, M.path(workshop.directory,
     node, "log"))
-  node.killed = result.outcome ~= "exit" or (result.leftovers or 0) > 0
-  if result.ok then
+  if not failure then
     return workshop.store:freeze(scratch, {over = setting.over, name = node.name})
   end
-  local failure = describe_failure(node, result, scripts, read(trace) or "", marks)
   if result.outcome ~= "setup_failed" then
     write(scratch.path .. "/failure", kept.encode(setting, failure))
     failure.kept = scratch:keep(node.name).path

@@ -34,6 +34,8 @@ local M = {}
 ---  is told: "stop", "keep-going", or "retry": the task is run again
 ---@field until_task? string               of each recipe only the tasks up to this one: "fetch"
 ---@field force? string[]                  tasks that run although a result is known
+---@field check? boolean                   run every task of the recipes that are asked for once
+---  more, and compare the results
 ---@field environment? table<string, string>  for fetching: proxies
 ---@field audit? boolean                  look at what tasks open of their dependencies: `findings`
 ---@field sync? "each"|"batch"|"off"       how the store is opened, when it is given as a path
@@ -42,7 +44,7 @@ local M = {}
 local known = {
   config = "table", store = true, downloads = "string", directory = "string", emit = "function",
   tick = "function", on_failure = "function", until_task = "string",
-  jobs = "number", keep_going = "boolean", force = "table",
+  jobs = "number", keep_going = "boolean", check = "boolean", force = "table",
   environment = "table", host = "table", sync = "string", audit = "boolean",
 }
 

@@ -13,7 +13,10 @@ local M = {}
 
 local builtins = {fetch = "fetch", collect = "collect"}
 
-local function kind_of(node)
+--- What a node does when its turn comes.
+---@param node moonsand.build.Node
+---@return "task"|"fetch"|"collect"|"noexec"
+function M.kind(node)
   local d = node.data
   local builtin = d:flag(node.task, "builtin")
   if builtin then return assert(builtins[builtin], "unknown builtin") end
@@ -97,7 +100,7 @@ end
 function M.attach(order)
   for i, node in ipairs(order) do
     node.index = i
-    node.kind = kind_of(node)
+    node.kind = M.kind(node)
     local earlier = before(node)
     node.roots = roots(node, earlier)
     node.before = node.roots and {} or earlier

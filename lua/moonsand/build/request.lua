@@ -3,6 +3,7 @@ local core = require "moonsand.core"
 local execute = require "moonsand.build.execute"
 local fault = require "moonsand.fault"
 local graph = require "moonsand.build.graph"
+local inputs = require "moonsand.build.inputs"
 local order = require "moonsand.order"
 local recipe = require "moonsand.recipe"
 local resolve = require "moonsand.build.resolve"
@@ -97,11 +98,22 @@ local function up_to(nodes, task, targets)
   return names
 end
 
+-- What `check` runs once more: the tasks of the recipes that were asked for, not of what they need.
+local function checked(nodes, wanted)
+  local asked, list = {}, {}
+  for _, node in ipairs(wanted) do asked[node.recipe] = true end
+  for _, node in ipairs(nodes) do
+    if asked[node.recipe] and inputs.kind(node) == "task" then list[#list + 1] = node end
+  end
+  return list
+end
+
 --- The nodes of a request.
 ---@param self moonsand.build.Builder
 ---@param targets string[]
 ---@return moonsand.build.Node[] nodes
 ---@return moonsand.build.Node[] wanted
+---@return moonsand.build.Node[] again   with `check`: what is run once more
 function M.prepare(self, targets)
   local tasks, warnings = graph.of(self.config), self.config.warnings
   local said = #warnings
@@ -113,6 +125,7 @@ function M.prepare(self, targets)
   end
   attach_data(nodes)
   self.forced = forced_names(self.options.force, nodes)
+  local again = self.options.check and checked(nodes, wanted) or {}
   resolve.resolve(nodes, wanted, {
     store = self.store, forced = self.forced,
     fetched = function(node) return have_sources(self, node) end,
@@ -120,8 +133,8 @@ function M.prepare(self, targets)
     signatures = {
       layout = execute.LAYOUT, host = self.host, directories = directories_of(self.config),
     },
-  })
-  return nodes, wanted
+  }, again)
+  return nodes, wanted, again
 end
 
 --- What will become of a node.

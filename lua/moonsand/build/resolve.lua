@@ -126,11 +126,16 @@ end
 ---@param order moonsand.build.Node[]
 ---@param wanted moonsand.build.Node[]
 ---@param context moonsand.build.ResolveContext
-function M.resolve(order, wanted, context)
+---@param again? moonsand.build.Node[]   nodes that are run once more: all they see has to be there
+function M.resolve(order, wanted, context, again)
   inputs.attach(order)
   intent_keys(order, context)
   look_up(order, context)
   for _, node in ipairs(wanted) do mark(node, false) end
+  for _, node in ipairs(again or {}) do
+    mark(node, true)
+    mark_needs(node)
+  end
 end
 
 return M

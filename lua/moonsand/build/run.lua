@@ -175,9 +175,12 @@ local function tell_start(build, node)
   })
 end
 
--- [lockfiles] of a task's functions: tasks that name the same file do not run at the same time. All
--- at once, so nobody holds one and waits for another.
-local function lock_files(build, node)
+--- [lockfiles] of a task's functions: tasks that name the same file do not run at the same time.
+--- All at once, so nobody holds one and waits for another.
+---@param build table   the builder, running
+---@param node moonsand.build.Node
+---@return fun() unlock
+function M.lock_files(build, node)
   local list = {}
   for _, name in ipairs(node.kind == "task" and scripts.functions(node) or {}) do
     for _, file in ipairs(words(node.data:flag(name, "lockfiles"))) do list[#list + 1] = file end
@@ -198,7 +201,7 @@ end
 -- Make a result; whoever waits for a job token has not started yet.
 local function make(build, node)
   local undo <close> = scope.new()
-  undo:defer(lock_files(build, node))
+  undo:defer(M.lock_files(build, node))
   if node.kind == "task" then
     build.workshop.jobs:take()
     undo:defer(function() build.workshop.jobs:give(node.killed) end)

@@ -1,4 +1,5 @@
 --- The run of a build: what is known is told, the rest is scheduled, everybody hears how it went.
+local again = require "moonsand.build.again"
 local audit = require "moonsand.build.audit"
 local core = require "moonsand.core"
 local estimate = require "moonsand.build.estimate"
@@ -123,25 +124,28 @@ local function ticker(self)
   end
 end
 
-local function carry_out(self, list)
-  if #list == 0 then return {failed = {}, not_started = {}} end
+local function carry_out(self, list, checks)
+  if #list + #checks == 0 then return {failed = {}, not_started = {}} end
   for _, name in ipairs(core.readdir(self.directory) or {}) do -- of builds that were killed
     if name:find "^jobs%.%d+$" then core.unlink(self.directory .. "/" .. name) end
   end
   -- When all that needs work is known, the pool would take longer than the rest.
-  local pool <close> = has_scripts(list) and jobserver.open(self.directory, self.jobs, make_pipe)
-    or nil
+  local pool <close> = (#checks > 0 or has_scripts(list))
+    and jobserver.open(self.directory, self.jobs, make_pipe) or nil
   self.workshop = {
     store = self.store, fetcher = self.fetcher, directory = self.directory, jobs = pool,
     audit = self.options.audit,
   }
   self.progress = estimate.progress(list, self.jobs)
-  return schedule.run {
+  local options = {
     nodes = list, jobs = self.jobs, tick = ticker(self), hold = holder(self),
     keep_going = function() return self.keep_going end,
     run = function(node, aside) return run.node(self, node, aside) end,
     meanwhile = function() self.store:tidy() end,
   }
+  local outcome = schedule.run(options)
+  if #outcome.failed == 0 or self.keep_going then again.run(self, checks, options) end
+  return outcome
 end
 
 local function names(nodes)
@@ -159,11 +163,14 @@ end
 ---@field failures table[]                the `task_ended` events of failed tasks
 ---@field not_started string[]
 ---@field findings? moonsand.build.Finding[]   with the option `audit`
+---@field checked table[]                 the `task_checked` events of a build with `check`
 ---@field journal string                  the file with the events of this build
 
 local function summarise(self, nodes, outcome, started)
+  local ok = #outcome.failed == 0
+  for _, one in ipairs(self.checked) do ok = ok and one.outcome ~= "differs" end
   local summary = {
-    ok = #outcome.failed == 0, seconds = core.clock() - started, counts = self.counts,
+    ok = ok, checked = self.checked, seconds = core.clock() - started, counts = self.counts,
     outcomes = {}, results = {}, failures = self.failures, not_started = names(outcome.not_started),
   }
   summary.counts.not_started = #outcome.not_started
@@ -195,6 +202,10 @@ end
 -- What the tasks of one build share.
 local function prepare(self, nodes)
   self.counts, self.failures = {ok = 0, cached = 0, skipped = 0, failed = 0}, {}
+  self.checked = {}
+  for _, name in ipairs(self.options.check and {"same", "differs", "excused"} or {}) do
+    self.counts[name] = 0
+  end
   self.locked = {} -- lock files that running tasks have
   self.jobs = math.max(1, math.tointeger(self.options.jobs) or 1)
   self.keep_going = self.options.keep_going
@@ -210,7 +221,7 @@ end
 function M.run(self, targets)
   local undo <close> = scope.new()
   local started = core.clock()
-  local nodes = request.prepare(self, targets)
+  local nodes, _, checks = request.prepare(self, targets)
   local lock <close> = lock_directory(self) -- luacheck: ignore 211
   prepare(self, nodes)
   local written = journal.open(self.directory)
@@ -220,10 +231,11 @@ function M.run(self, targets)
   list, self.times = M.weighed(self, nodes)
   self.events:send("build_started", {
     total = #nodes, run = #list, jobs = self.jobs, targets = targets,
+    checks = self.options.check and #checks or nil,
     expected = estimate.wall(list, self.jobs), at = core.time_ns() // 1000000000,
   })
   report_known(self, nodes)
-  local outcome = carry_out(self, list)
+  local outcome = carry_out(self, list, checks)
   remember(self, nodes)
   local findings = self.options.audit and audit.run(self, nodes) or nil
   local summary = summarise(self, nodes, outcome, started)

@@ -25,6 +25,8 @@ function M.define(parser)
   parser:option("--until"):argname("TASK"):description("of each recipe only the tasks up to TASK")
   parser:flag("--audit")
     :description("say which dependencies are never used, and which are used without being declared")
+  parser:flag("--check")
+    :description("run each task of the targets' recipes once more; tell what differs")
   parser:option("-C --directory"):argname("DIR"):description("begin in DIR")
   parser:option("--state"):argname("DIR")
     :description("where store, downloads and logs are (MOONSAND_DIR, else ~/.cache/moonsand)")
@@ -129,7 +131,7 @@ local function build(args, ui)
   local policy, on_failure = failure_policy(args, ui, listener, watched)
   local builder <close> = project.builder(ui, {
     state = args.state, jobs = jobs.number(args.jobs), keep_going = policy == "keep-going",
-    force = args.force, until_task = args["until"], on_failure = on_failure,
+    force = args.force, check = args.check, until_task = args["until"], on_failure = on_failure,
     emit = function(event) listener:event(event) end, tick = watched.tick, audit = args.audit,
   })
   if args.dry_run then return plan.show(builder, args, ui) end

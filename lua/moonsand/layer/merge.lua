@@ -124,16 +124,40 @@ end
 -- them. `covered`: something that is no directory lay between these places and what is below.
 function fill(job, places, to, covered)
   pace.step(job)
-  local entries, own, opaque = job.view:list(places, {whiteouts = true})
-  for _, entry in ipairs(entries) do put(job, entry, to .. "/" .. entry.name) end
+  local entries, own, opaque = job.view:list(places, {whiteouts = not job.takes})
+  for i, entry in ipairs(entries) do
+    if not job.takes or entry.type == "directory" or job.takes(i, #entries) then
+      put(job, entry, to .. "/" .. entry.name)
+    end
+  end
   for name, value in pairs(own.xattrs or {}) do
     if name:find("^user%.") and not name:find("^user%.overlay%.") then
       disk.must("copy attribute", core.set_xattr(to, name, value))
     end
   end
-  if opaque or covered then disk.must("mark", core.set_xattr(to, OPAQUE, "y")) end
+  if (opaque or covered) and not job.takes then
+    disk.must("mark", core.set_xattr(to, OPAQUE, "y"))
+  end
   disk.must("set mode", core.chmod(to, own.mode))
   disk.must("set time", core.touch(to, own.mtime_ns))
+end
+
+--- What some work layers show, in two new directories to be mounted one over the other: overlay
+--- lists the names of the lower one first, so they come in another order.
+---@param layers {path: string}[]   first wins
+---@param upper string   a path: the first half of each directory's names
+---@param lower string   the second half
+function M.apart(layers, upper, lower)
+  local paths = {}
+  for i, layer in ipairs(layers) do paths[i] = layer.path end
+  local view <close> = stack.view(paths, true)
+  for _, half in ipairs {
+    {to = upper, takes = function(i, count) return 2 * i <= count end},
+    {to = lower, takes = function(i, count) return 2 * i > count end},
+  } do
+    disk.must("make", core.mkdir(half.to))
+    fill({view = view, takes = half.takes}, view.top, half.to)
+  end
 end
 
 local function digests(layers)

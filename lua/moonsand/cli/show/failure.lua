@@ -157,6 +157,14 @@ function M.block(event, log, options)
   return table.concat(out, "\n") .. "\n"
 end
 
+-- "7 run once more: 6 the same, 1 differs, 0 excused"
+local function checks(counts)
+  local same, differs, excused = counts.same, counts.differs, counts.excused
+  if not same then return "" end
+  return ("%d run once more: %d the same, %d differ%s, %d excused\n"):format(
+    same + differs + excused, same, differs, differs == 1 and "s" or "", excused)
+end
+
 --- "127 tasks: 86 ok, 40 cached, 1 failed, 0 not started in 1m12s"
 ---@param event moonsand.build.Event   `build_ended`
 ---@return string
@@ -167,7 +175,7 @@ function M.summary(event)
   local total = ok + cached + skipped + failed + left
   return ("%d task%s: %d ok, %d cached, %s%d failed, %d not started in %s\n"):format(total,
     total == 1 and "" or "s", ok, cached, skipped > 0 and skipped .. " not needed, " or "",
-    failed, left, format.duration(event.seconds or 0))
+    failed, left, format.duration(event.seconds or 0)) .. checks(counts)
 end
 
 return M

@@ -10,7 +10,8 @@ local key_order = {
   "event", "time", "kind", "recipe", "dependency", "through", "path", "fix", "task", "slot",
   "outcome", "seconds", "expected", "left", "cpu", "memory",
   "exit_code", "signal", "command", "where", "cwd", "message", "why", "needs", "log", "text", "at",
-  "total", "run", "jobs", "targets", "ok", "counts",
+  "total", "run", "checks", "jobs", "targets", "ok", "counts", "reason", "kept", "count",
+  "differences", "path", "what", "name", "old", "new", "offset", "old_text", "new_text", "clues",
 }
 
 --- JSON is UTF-8: bytes that are not become U+FFFD.

@@ -1,4 +1,5 @@
 --- One line for each task that ended: for pipes, files and continuous integration.
+local checked = require "moonsand.cli.show.checked"
 local failure = require "moonsand.cli.show.failure"
 local format = require "moonsand.cli.show.format"
 
@@ -15,12 +16,14 @@ function Plain:say(text)
 end
 
 function Plain:build_started(event)
-  self.total = event.total
+  self.total = event.total + (event.checks or 0)
 end
 
 function Plain:task_started(event)
   self.running[event.task] = self.clock()
 end
+
+Plain.check_started = Plain.task_started
 
 function Plain:task_log(event)
   if not self.verbose then return end
@@ -39,32 +42,40 @@ function Plain:task_message(event)
   if line then self:say(line) end
 end
 
-local tints = {ok = "green", failed = "red", cached = "dim", skipped = "dim"}
+local tints = checked.tints
 
 local function outcome(self, event)
   local line = format.colour(event.outcome, tints[event.outcome] or "bold", self.colour)
-  if event.outcome == "ok" or event.outcome == "failed" then
+  if event.outcome ~= "cached" and event.outcome ~= "skipped" then
     line = line .. " " .. format.duration(event.seconds or 0)
   end
+  if event.reason then line = line .. "   " .. format.plain(event.reason) end
   if self.verbose and event.why then line = line .. "   " .. event.why end
   return line
 end
 
-function Plain:task_ended(event)
+local function ended(self, event, failed, block)
   self.done = self.done + 1
   self.running[event.task], self.partial[event.task] = nil, nil
-  local failed = event.outcome == "failed"
   if not self.quiet then
     self:say(("%s %s %s\n"):format(format.counter(self.done, math.max(self.total, self.done)),
       event.task, outcome(self, event)))
   end
   self.last_is_failure = failed
   if not failed then return end
-  local block = failure.block(event, event.log and self.read(event.log), {
+  local text = block(event, event.log and self.read(event.log), {
     width = self.width, here = self.here, state = self.state, links = self.links,
   })
-  table.insert(self.failures, block)
-  self:say("\n" .. block)
+  table.insert(self.failures, text)
+  self:say("\n" .. text)
+end
+
+function Plain:task_ended(event)
+  ended(self, event, event.outcome == "failed", failure.block)
+end
+
+function Plain:task_checked(event)
+  ended(self, event, event.outcome == "differs", checked.block)
 end
 
 function Plain:task_waiting(event)

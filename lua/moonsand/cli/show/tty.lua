@@ -1,5 +1,6 @@
 --- A footer with what runs now, below a line for each task that ended. Only the footer is ever
 --- rewritten, at most ten times a second, and it never takes more than a third of the screen.
+local checked = require "moonsand.cli.show.checked"
 local failure = require "moonsand.cli.show.failure"
 local format = require "moonsand.cli.show.format"
 
@@ -10,7 +11,7 @@ Tty.__index = Tty
 
 local interval = 0.1 -- seconds between two redraws
 
-local tints = {ok = "green", failed = "red", cached = "dim", skipped = "dim"}
+local tints = checked.tints
 
 --- Text above the footer: it waits for the next redraw.
 local function above(self, text)
@@ -18,7 +19,7 @@ local function above(self, text)
 end
 
 function Tty:build_started(event)
-  self.total, self.started = event.total, self.clock()
+  self.total, self.started = event.total + (event.checks or 0), self.clock()
 end
 
 -- Between two events the clock counts down.
@@ -29,6 +30,11 @@ end
 function Tty:task_started(event)
   note_left(self, event)
   self.running[event.task] = {since = self.clock(), text = ""}
+end
+
+function Tty:check_started(event)
+  self.left = nil
+  self.running[event.task] = {since = self.clock(), text = "once more"}
 end
 
 --- The footer shows the last line that a task wrote.
@@ -42,26 +48,34 @@ function Tty:task_log(event)
   if last then task.text = format.plain(last) end
 end
 
-function Tty:task_ended(event)
-  if event.left then note_left(self, event) end
+local function ended(self, event, failed, block)
   self.done = self.done + 1
   self.running[event.task] = nil
   self.counts[event.outcome] = (self.counts[event.outcome] or 0) + 1
-  local failed = event.outcome == "failed"
   self.names = math.max(self.names, format.width(event.task))
   local line = format.pad(event.task, self.names) .. "  " ..
     format.colour(event.outcome, tints[event.outcome] or "bold", self.colour)
-  if event.outcome == "ok" or failed then
-    line = line .. (" "):rep(5 - #event.outcome + 2) .. format.duration(event.seconds or 0)
+  if event.outcome ~= "cached" and event.outcome ~= "skipped" then
+    line = line .. (" "):rep(math.max(2, 7 - #event.outcome)) .. format.duration(event.seconds or 0)
   end
+  if event.reason then line = line .. "  " .. format.plain(event.reason) end
   if not self.quiet then above(self, line .. "\n") end
   self.last_is_failure = failed
   if not failed then return end
-  local block = failure.block(event, event.log and self.read(event.log), {
+  local text = block(event, event.log and self.read(event.log), {
     width = (self.size()), here = self.here, state = self.state, links = self.links,
   })
-  table.insert(self.failures, block)
-  above(self, "\n" .. block)
+  table.insert(self.failures, text)
+  above(self, "\n" .. text)
+end
+
+function Tty:task_ended(event)
+  if event.left then note_left(self, event) end
+  ended(self, event, event.outcome == "failed", failure.block)
+end
+
+function Tty:task_checked(event)
+  ended(self, event, event.outcome == "differs", checked.block)
 end
 
 function Tty:task_waiting(event)
