@@ -128,6 +128,15 @@ soak-store: all
 	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
 	  $(LUA) spec/support/soak_store.lua 600 400
 
+# Two clones, of two users, one with -j1 and one with -j2: do they come to the same? See docs/store.md.
+PLACE ?= /tmp/moonsand-clones
+TARGETS ?= world world:test
+.PHONY: clones
+clones:
+	@sh .ci/need 'make clones' build run demo world
+	@$(MAKE) --no-print-directory -s all
+	@LUA='$(LUA)' sh .ci/clones '$(PLACE)' $(TARGETS)
+
 $(O)/bench/stage: BENCH_LIBS = -lcrypto
 
 $(O)/bench/%: bench/%.c

@@ -13,6 +13,13 @@ do_configure() {
         make_configure
     fi
     "${AUTOTOOLS_SCRIPT_PATH}/configure" ${CONFIGUREOPTS} ${EXTRA_OECONF}
+    remove_config_logs
+}
+
+# They tell the time and the names of temporary files, so no two runs would come to the same. When
+# configure fails they are there, in the sandbox as it stopped.
+remove_config_logs() {
+    find "${B}" -name config.log -exec rm -f {} +
 }
 
 # The archive of a repository has no script yet.
