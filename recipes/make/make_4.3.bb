@@ -10,9 +10,10 @@ inherit autotools static test
 
 EXTRA_OECONF = "--disable-nls --without-guile"
 
-# Where the manual's Makefile was, the list of files to make has that of the top twice.
+# The manual is not there: the list of files to make has the Makefile of the top twice, and a page too many.
 do_configure:prepend() {
     sed -i 's,po/Makefile.in Makefile ,po/Makefile.in ,' "${S}/configure.ac"
+    sed -i '/^man_MANS/d' "${S}/Makefile.am"
 }
 
 do_test() {

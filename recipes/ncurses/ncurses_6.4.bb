@@ -14,6 +14,9 @@ EXTRA_OECONF = "--without-shared --without-debug --without-ada --without-cxx-bin
     --with-pkg-config-libdir=${libdir}/pkgconfig --with-default-terminfo-dir=${datadir}/terminfo \
     --with-fallbacks=linux,vt100,xterm"
 
+# The D of ar: no times in the libraries. configure would choose the opposite.
+EXTRA_OECONF += "cf_cv_ar_flags=-crvD"
+
 # Both spellings of the library: others ask for either.
 do_install() {
     oe_runmake install DESTDIR="${D}"
