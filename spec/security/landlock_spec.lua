@@ -292,10 +292,11 @@ describe("isolation = 'filters'", function()
   it("signals and traces no process of the caller's", function()
     if needs(6) then return end
     local tool <close> = probe.new {signal = SIGNAL}
-    local victim <close> = host.start {"sleep", "30"}
+    local time = ("30.%d"):format(core.time_ns())
+    local victim <close> = host.start {"sleep", time}
     local pid
     host.eventually(function()
-      for _, found in ipairs(host.processes("sleep\0" .. "30")) do pid = found end
+      for _, found in ipairs(host.processes("sleep\0" .. time)) do pid = found end
       return pid
     end)
     local r = box {command = {tool.dir.path .. "/signal", tostring(pid)},

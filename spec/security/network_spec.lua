@@ -200,7 +200,9 @@ describe("the network of the kind 'user'", function()
       local ok, err = pcall(run, {network = "user"})
       assert.is_false(ok)
       assert.matches("there is no program to run", tostring(err))
-      assert.are.same({before, fds}, {pids(), host.count_fds()})
+      assert.are.equal(fds, host.count_fds())
+      -- others on this machine may have one for a while
+      assert.is_true(host.eventually(function() return pids() <= before end))
     end)
 
     where_possible("is bounded, stopped at its time and killed like any other", function()

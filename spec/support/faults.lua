@@ -1,5 +1,5 @@
 -- Under spec/support/inject.c: every system call that sets a sandbox up fails once, and what comes
--- of it is told. `inject LOG lua5.4 spec/support/faults.lua LOG KIND ERROR...`; mark.so is beside LOG.
+-- of it is told. `inject LOG lua5.4 spec/support/faults.lua LOG KIND ERROR...`, mark.so beside LOG.
 -- A line of output: "calls", "hit", "wrong" or "left", a tab, and words for a person.
 local core = require "moonsand.core"
 local direct = require "spec.support.direct"
