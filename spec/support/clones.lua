@@ -5,6 +5,7 @@
 -- Every task must have one result in each, with the same key and the same digests. What differs is
 -- printed: first the tasks that were made from the same and came out otherwise, and how; then those
 -- that differ because of them.
+local clue = require "moonsand.build.clue"
 local contrast = require "moonsand.layer.contrast"
 local core = require "moonsand.core"
 local order = require "moonsand.order"
@@ -64,7 +65,10 @@ local function show_layers(a, b, one, other)
     if i > MOST then return say("    and %d more", #list - MOST) end
     say("    %s: %s%s, %s and %s", change.path, change.what,
       change.offset and (" from byte %d on"):format(change.offset) or "", change.old, change.new)
-    if change.old_bytes then say("      %q\n      %q", change.old_bytes, change.new_bytes) end
+    if change.old_bytes then
+      local at = math.min(change.offset, contrast.AROUND) + 1
+      say("      %s\n      %s", clue.piece(change.old_bytes, at), clue.piece(change.new_bytes, at))
+    end
   end
 end
 

@@ -153,7 +153,7 @@ end
 function M.run(build, nodes, options)
   local list = {}
   for _, node in ipairs(nodes) do
-    if node.record then
+    if node.record and execute.setting(node) then -- not after a failure below it
       list[#list + 1] = {name = node.name, needs = {}, needed_by = {}, node = node,
         weight = (build.times:of(node))}
     end
