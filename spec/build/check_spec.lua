@@ -15,7 +15,8 @@ local files = {
     'do_compile[unreproducible] = "an id is drawn"\n'),
   ["order/order_1.bb"] = task("do_configure() {\n    seq 40 | xargs touch\n}\n",
     "do_compile() {\n    find . -type f > names\n}\n"),
-  ["fails/fails_1.bb"] = task "do_compile() {\n    test $$ -lt 10\n}\n",
+  ["fails/fails_1.bb"] = task("do_compile() {\n    test $$ -lt 10\n}\n",
+    'do_compile[unreproducible] = "this is no excuse for a failure"\n'),
 }
 
 describe("a build that checks", function()

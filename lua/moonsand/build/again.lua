@@ -138,7 +138,8 @@ local function check(build, node, slot)
     fields = {}
     fields.differences, fields.count = compare(build.store, node, setting, scratch)
   end
-  fields.reason = fields.count ~= 0 and excuse(node) or nil
+  -- To fail is not to come out otherwise.
+  fields.reason = (fields.count or 0) > 0 and excuse(node) or nil
   fields.outcome = fields.count == 0 and "same" or fields.reason and "excused" or "differs"
   if fields.outcome == "differs" then fields.kept = keep(node, scratch) end
   ended(build, node, fields, started)
