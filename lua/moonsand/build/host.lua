@@ -56,10 +56,13 @@ local function first_digest(paths)
   return "none"
 end
 
+local DPKG <const> = "/var/lib/dpkg/status"
+local RPM = {"/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite"}
+
 local function package_digest(root)
-  local status = read(root .. "/var/lib/dpkg/status")
+  local status = read(root .. DPKG)
   if status then return "dpkg " .. core.sha256(M.packages(status)) end
-  for _, path in ipairs {"/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite"} do
+  for _, path in ipairs(RPM) do
     local hex = digest(root .. path)
     if hex then return "rpm " .. hex end
   end
@@ -82,6 +85,35 @@ function M.identity(root)
     libc = first_digest(libc),
     packages = package_digest(root),
   }
+end
+
+-- What the file of a package database looks like from outside.
+local function seen(root)
+  local parts = {}
+  for _, path in ipairs {DPKG, table.unpack(RPM)} do
+    local st = core.stat(root .. path)
+    parts[#parts + 1] = st and ("%d %d %d"):format(st.ino, st.size, st.mtime_ns) or "none"
+  end
+  return table.concat(parts, "\n")
+end
+
+--- The identity of a host, and whether it has become another one since: packages that are installed
+--- while a build runs are seen by its tasks, and are in none of its signatures. To ask costs a look
+--- at a file or two while nothing is installed.
+---@param root? string
+---@return table<string, string> identity
+---@return fun(): boolean changed
+function M.watch(root)
+  local last = seen(root or "")
+  local identity, changed = M.identity(root), false
+  local text = M.describe(identity)
+  return identity, function()
+    local now = not changed and seen(root or "")
+    if now and now ~= last then
+      last, changed = now, M.describe(M.identity(root)) ~= text
+    end
+    return changed
+  end
 end
 
 --- One line that names the identity, for a record or a screen.

@@ -85,10 +85,12 @@ function M.new(options)
   local own = type(options.store) == "string"
   local store = own and layer.open(options.store, {sync = options.sync}) or options.store
   local directory = options.directory or (store.path:match "^(.*)/[^/]+$" or ".") .. "/build"
+  local identity, changed = options.host, function() return false end
+  if not identity then identity, changed = host.watch() end
   local self = setmetatable({
     options = options, config = options.config, store = store, own_store = own,
     directory = directory, events = event.new(options.emit, core.clock),
-    host = options.host or host.identity(),
+    host = identity, host_changed = changed,
   }, Builder)
   self.fetcher = fetch.new {
     downloads = options.downloads, environment = options.environment,

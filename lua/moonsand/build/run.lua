@@ -81,6 +81,18 @@ local function read(path)
   return file and file:read "a" or ""
 end
 
+-- A key says what the host was when the build began. What is made on another one is used by what
+-- needs it in this build, and known to no other.
+local function is_false(build)
+  if not build.host_changed() then return false end
+  if not build.told_of_host then
+    build.told_of_host = true
+    build.events:send("note", {text = "packages of this host were installed or removed while it " ..
+      "was built: what is made from now on is not kept as a result; build again"})
+  end
+  return true
+end
+
 -- The log goes along: a result that is found from another build directory still has one.
 local function save(build, node, result, seconds)
   node.record = {
@@ -88,6 +100,7 @@ local function save(build, node, result, seconds)
     over = resolve.over(node), seconds = seconds,
     taint = not node.roots and "host" or nil,
   }
+  if is_false(build) then return end
   build.store:put_record("log", "signature." .. node.action, node.action_text)
   build.store:put_record("log", "why." .. node.action, decide.encode(node.decision))
   if node.kind == "task" then
@@ -134,8 +147,10 @@ local function take_known(build, node)
   local found = resolve.action(build.store, node.action)
   if not found or found.alone then return false end
   node.record = found
-  build.store:put_record("intent", node.intent, node.action .. "\n")
-  intent.keep(build.store, node)
+  if not is_false(build) then
+    build.store:put_record("intent", node.intent, node.action .. "\n")
+    intent.keep(build.store, node)
+  end
   M.remember(build.directory, node)
   ended(build, node, {
     outcome = "cached", seconds = 0, why = "what it is made from came out the same",
