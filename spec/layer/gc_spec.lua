@@ -122,6 +122,81 @@ describe("garbage collection", function()
     assert.is_string(room.store:record("log", "log-a"))
   end)
 
+  -- A collection during which something happens between its looking around and its lock.
+  local function collect(room, meanwhile)
+    local lock, done = core.lock, false
+    core.lock = function(path, how, ...)
+      if how == "exclusive" and path:find "/lock/gc$" and not done then
+        done = true
+        meanwhile()
+      end
+      return lock(path, how, ...)
+    end
+    local ok, report = pcall(room.store.gc, room.store, {max_used = 0})
+    core.lock = lock
+    assert(ok, report)
+    assert.is_true(done)
+    return report
+  end
+
+  it("does not take a record that was written anew since it was read", function()
+    local room <close> = layers.room()
+    local old = room:tree("a", {x = "1"})
+    room.store:put_record("action", "key", "tree " .. old.digest .. "\n")
+    room.store:put_record("log", "key", "old")
+    room:reopen()
+    local other <close> = layer.open(room.store_path, {sync = "off"})
+    local new
+    local report = collect(room, function()
+      new = other:tree_from(room:files("b", {x = "2"})).digest
+      other:put_record("action", "key", "tree " .. new .. "\n")
+    end)
+    assert.are.same({old.digest, 0}, {report.removed[1].digest, report.records})
+    assert.are.equal("tree " .. new .. "\n", room.store:record("action", "key"))
+    assert.are.equal("old", room.store:record("log", "key"))
+  end)
+
+  it("lets nobody put a record in its place while it removes records", function()
+    local room <close> = layers.room()
+    local rename, free = core.rename, nil
+    core.rename = function(from, to, ...)
+      local lock <close> = core.lock(room.store_path .. "/lock/gc", "exclusive", "try")
+      free = lock ~= nil
+      return rename(from, to, ...)
+    end
+    local ok, problem = pcall(room.store.put_record, room.store, "action", "key", "text")
+    core.rename = rename
+    assert(ok, problem)
+    assert.is_false(free)
+  end)
+
+  it("keeps what lies below a work layer that came after it looked around", function()
+    local room <close> = layers.room()
+    local base = room:layer {a = "1"}
+    room:reopen()
+    local other <close> = layer.open(room.store_path, {sync = "off"})
+    local report = collect(room, function()
+      local scratch <close> = other:scratch()
+      layers.fill(scratch.upper, {b = "2"})
+      other:freeze(scratch, {over = {base.digest}})
+    end)
+    assert.are.same({}, report.removed)
+    assert.is_table(room.store:layer(base.digest))
+  end)
+
+  it("keeps what lies below a work layer that was used after it looked around", function()
+    local room <close> = layers.room()
+    local base = room:layer {a = "1"}
+    local over = room:layer({b = "2"}, {over = {base}})
+    room:reopen()
+    local report = collect(room, function()
+      local other <close> = layer.open(room.store_path, {sync = "off"})
+      assert(other:layer(over.digest))
+    end)
+    assert.are.same({}, report.removed)
+    assert.is_table(room.store:layer(base.digest))
+  end)
+
   it("removes scratch and lease of a process that was killed, not of a living one", function()
     local room <close> = layers.room()
     local mine <close> = room.store:scratch()

@@ -4,7 +4,9 @@
 local census = require "moonsand.layer.census"
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
+local layout = require "moonsand.layer.layout"
 local leases = require "moonsand.layer.lease"
+local publish = require "moonsand.layer.publish"
 local records = require "moonsand.layer.record"
 local roots = require "moonsand.layer.roots"
 local share = require "moonsand.layer.share"
@@ -78,11 +80,15 @@ local function choose(items, used, held, limits)
   return victims
 end
 
-local function mentions(record, gone)
-  for _, word in ipairs(record.needs) do
+local function mentions(needs, gone)
+  for _, word in ipairs(needs) do
     if gone[word] then return true end
   end
   return false
+end
+
+local function needs_of(path)
+  return records.needs(disk.read(path) or "")
 end
 
 -- Actions and intents with what they need. A record that is written later cannot need a victim:
@@ -91,7 +97,7 @@ local function read_records(store)
   local list = {}
   for _, kind in ipairs {"action", "intent"} do
     for _, found in ipairs(census.records(store, kind)) do
-      found.needs = records.needs(disk.read(found.path) or "")
+      found.needs = needs_of(found.path)
       list[#list + 1] = found
     end
   end
@@ -99,14 +105,15 @@ local function read_records(store)
 end
 
 -- Action records that need something that goes, the intents that lead to them, and their logs. The
--- intents are removed first: killed on the way, none is left that leads nowhere.
+-- intents are removed first: killed on the way, none is left that leads nowhere. A record may say
+-- something else by now than when it was read; under the lock nobody writes one.
 local function drop_records(store, list, victims, dry_run)
   local count, gone = 0, {}
   if not next(victims) then return 0 end
   local paths = {}
   for digest in pairs(victims) do gone[digest] = true end
   for _, found in ipairs(list) do -- the actions come first
-    if mentions(found, gone) then
+    if mentions(found.needs, gone) and mentions(needs_of(found.path), gone) then
       gone[found.key], count = true, count + 1
       paths[count] = found.path
     end
@@ -164,14 +171,17 @@ local function take(store, items, victims, dry_run, report)
   end
 end
 
--- What is held holds what it was written over: one cannot be used without the others.
-local function add_below(items, held)
+-- What is held holds what it was written over: one cannot be used without the others. What came
+-- after the census is asked itself.
+local function add_below(store, items, held)
   local over, queue = {}, {}
   for _, item in ipairs(items) do over[item.digest] = item.over end
   for digest in pairs(held) do queue[#queue + 1] = digest end
   while #queue > 0 do
     local above = table.remove(queue)
-    for digest in (over[above] or ""):gmatch("%x+") do
+    local below = over[above] or (publish.read_meta(store, layout.place(store, "layer", above))
+      or {}).over or ""
+    for digest in below:gmatch("%x+") do
       if not held[digest] then
         held[digest], queue[#queue + 1] = held[above], digest
       end
@@ -180,21 +190,24 @@ local function add_below(items, held)
   return held
 end
 
--- What was used or made again since the census is no victim any more.
-local function spare_used(items, held)
+-- What was used or made again since the census is no victim any more, nor what lies below it.
+local function spare_used(store, items, held)
   for _, item in ipairs(items) do
     local st = core.stat(item.place .. "/meta")
     if st and st.mtime_ns > item.used_ns then held[item.digest] = held[item.digest] or "in use" end
   end
+  add_below(store, items, held)
 end
 
 -- Under the lock: only what cannot change while nobody claims or publishes.
 local function mark(store, found, options, report)
   local keep, dry_run = options.keep_builds or M.BUILDS, options.dry_run
   local items = found.items
-  local held = add_below(items, roots.held(store, keep, leases.live(store)))
+  local held = add_below(store, items, roots.held(store, keep, leases.live(store)))
   local limits = limits_of(store, options, found.used)
-  if next(choose(items, found.used, held, limits)) then spare_used(items, held) end
+  if next(choose(items, found.used, held, limits)) then
+    spare_used(store, items, held)
+  end
   local victims = choose(items, found.used, held, limits)
   for _, item in ipairs(items) do
     if held[item.digest] then report.held = report.held + 1 end

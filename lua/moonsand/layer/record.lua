@@ -22,6 +22,7 @@ function M.replace(store, path, text, durable, digest)
   if digest then disk.must("mark", core.set_xattr(new, layout.DIGEST, digest)) end
   share.file(store.share, new)
   if durable or store.sync_mode == "each" then disk.must("sync", core.fsync(new)) end
+  local _ <close> = store:hold() -- a collection does not remove the new text for what the old said
   disk.must("replace", core.rename(new, path))
 end
 
