@@ -37,18 +37,20 @@ local function add(index, recipe, node, path)
   end
 end
 
-local function index_of(workshop, list)
+local indexes = setmetatable({}, {__mode = "k"}) -- by store: trees do not change
+
+local function index_of(store, list)
   local keys = {}
   for i, one in ipairs(list) do keys[i] = one.recipe .. " " .. one.digest end
   local key = table.concat(keys, "\n")
-  workshop.indexes = workshop.indexes or {}
-  local index = workshop.indexes[key]
+  indexes[store] = indexes[store] or {}
+  local index = indexes[store][key]
   if not index then
     index = {}
     for _, one in ipairs(list) do
-      add(index, one.recipe, workshop.store:tree(one.digest):node(), "")
+      add(index, one.recipe, store:tree(one.digest):node(), "")
     end
-    workshop.indexes[key] = index
+    indexes[store][key] = index
   end
   return index
 end
@@ -66,7 +68,7 @@ function M.new(workshop, setting)
   local self = setmetatable({watch = {}, places = {}}, Observer)
   for kind, name in order.sorted(places) do
     local list = setting.trees[kind] or {}
-    for path, files in order.sorted(#list > 0 and index_of(workshop, list) or {}) do
+    for path, files in order.sorted(#list > 0 and index_of(workshop.store, list) or {}) do
       local directory = WORK .. name .. path
       self.watch[#self.watch + 1] = directory
       self.places[directory] = {kind = kind, path = path, files = files}

@@ -1,0 +1,101 @@
+--- What `moonsand build --audit` costs: the same task with and without it, in turns. It is a bad
+--- case: little work for each file that is opened, and a sysroot of many layers and directories.
+---
+---   lua5.4 bench/audit.lua [ROUNDS [LIBRARIES [FILES]]]   `make bench` sets LUA_PATH, LUA_CPATH
+---
+--- A program of FILES sources is compiled by `gcc -O0` and by `gcc -O2`; each source includes three
+--- headers of each library, and each library has 75 files in five directories.
+local build = require "moonsand.build"
+local core = require "moonsand.core"
+local recipe = require "moonsand.recipe"
+local rounds = require "bench.support.rounds"
+
+io.stdout:setvbuf "line"
+local count = math.tointeger(arg[1] or 10)
+local libraries, sources = math.tointeger(arg[2] or 131), math.tointeger(arg[3] or 10)
+local place = assert(core.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/moonsand-bench."))
+
+local function write(name, text)
+  local path = place .. "/recipes/" .. name
+  assert(core.mkdirs(path:match "^(.*)/"))
+  local file <close> = assert(io.open(path, "w"))
+  assert(file:write(text))
+end
+
+local library = [[
+deltask fetch unpack patch configure compile
+do_install() {
+    for d in a b c d e; do
+        mkdir -p "${D}${includedir}/${PN}/$d"
+        for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+            echo "static inline int ${PN}_${d}_$i(int i) { return i + $i; }" \
+                >"${D}${includedir}/${PN}/$d/$i.h"
+        done
+    done
+}
+]]
+
+local program = [[
+DEPENDS = "%s"
+deltask fetch unpack patch install populate_sysroot
+do_configure() {
+    for i in $(seq %d); do
+        { for n in $(seq %d); do
+            echo "#include <lib$n/a/1.h>"; echo "#include <lib$n/b/2.h>"
+            echo "#include <lib$n/c/3.h>"
+        done; echo "int f$i(int i) { return i; }"
+        } >f$i.c
+    done
+}
+do_compile() {
+    for i in $(seq %d); do ${CC} -I${STAGING_INCDIR} %s -c f$i.c; done
+}
+]]
+
+local names = {}
+for i = 1, libraries do
+  names[i] = "lib" .. i
+  write(("lib%d/lib%d_1.bb"):format(i, i), library)
+end
+for _, level in ipairs {"O0", "O2"} do
+  write(("%s/%s_1.bb"):format(level:lower(), level:lower()), program:format(
+    table.concat(names, " "), sources, libraries, sources, "-" .. level))
+end
+
+local function builder(audit)
+  local self = {}
+  self.builder = build.new {
+    config = recipe.configure {path = {place .. "/recipes", "recipes"},
+      variables = {BBFILES = place .. "/recipes/*/*.bb"}},
+    store = place .. "/store", sync = "off", downloads = place .. "/downloads", audit = audit,
+    host = {name = "bench"}, force = {"o0:compile", "o2:compile"}, directory = place .. "/build",
+    emit = function(event)
+      if event.event == "task_ended" then self[event.task] = event end
+    end,
+  }
+  return self
+end
+
+local both = {builder(false), builder(true)}
+assert(both[1].builder:run({"o0:configure", "o2:configure", "o0:compile", "o2:compile"}).ok)
+
+for _, level in ipairs {"o0", "o2"} do
+  local ways = {}
+  for i, one in ipairs(both) do
+    one.builder.options.force = {level .. ":compile"}
+    ways[i] = function()
+      local busy = os.clock()
+      local summary = one.builder:run {level .. ":compile"}
+      assert(summary.ok and (i == 1 or #summary.findings == 0))
+      local ended = one[level .. ":compile"]
+      return ended.seconds, ended.cpu + os.clock() - busy
+    end
+  end
+  local wall, cpu = rounds.take(ways, count, 1)
+  print(("gcc -%s, %d files, %d layers, %d rounds: --audit x %.3f, of processor time x %.3f"):format(
+    level:upper(), sources, libraries, #wall[1], rounds.ratio(wall[2], wall[1]),
+    rounds.ratio(cpu[2], cpu[1])))
+end
+
+for _, one in ipairs(both) do one.builder:close() end
+assert(core.remove_tree(place))
