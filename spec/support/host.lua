@@ -126,6 +126,12 @@ function M.drain(reader)
   return table.concat(parts)
 end
 
+--- Why `isolation = "filters"` is refused on this kernel; nil: it is not.
+function M.no_filters()
+  local abi = core.landlock_abi() or 0
+  return abi < 3 and ("this kernel has Landlock ABI %d, filters need 3"):format(abi) or nil
+end
+
 --- Control groups of this process that are still there.
 function M.groups()
   local list, mine = {}, ("moonsand-%d-"):format(core.getpid())
