@@ -77,6 +77,32 @@ describe("moonsand build --on-failure=ask", function()
     assert.is_nil(seat.shown:find("good:compile +\27%[32mok"))
   end)
 
+  it("lets what runs go on and end while it asks, starts nothing, and tells of it after", function()
+    local dir <close> = host.scratch()
+    local function recipe(name, body)
+      dir:file(("recipes/%s/%s_1.bb"):format(name, name), "deltask fetch unpack patch configure " ..
+        "install populate_sysroot\ndo_compile() {\n" .. body .. "\n}\n")
+    end
+    recipe("broken", "false")
+    recipe("long", "sleep 1; head -c 300000 /dev/zero | tr '\\0' '\\n'; echo the last line")
+    recipe("other", "true")
+    local seat <close> = terminal.start(command(dir,
+      "build -j2 --on-failure=ask broken:compile long:compile other:compile"))
+    assert.is_true(seat:shows "[w]hy? ", seat.shown)
+    local log = dir.path .. "/state/build/long/log.do_compile"
+    local text = host.eventually(function()
+      local file <close> = io.open(log)
+      local found = file and file:read "a" or ""
+      return found:find "the last line" and found
+    end, 20)
+    assert.is_truthy(text)
+    assert.is_nil(seat.shown:find "long:compile +\27%[32mok")
+    seat:type "q\n"
+    assert.are.equal(1, seat:wait().exit_code)
+    assert.matches("long:compile +\27%[32mok", seat.shown)
+    assert.is_nil(seat.shown:find "other:compile +\27%[32mok")
+  end)
+
   it("ends at ctrl-C", function()
     local dir <close> = project()
     local seat <close> = terminal.start(command(dir, "build --on-failure=ask broken:compile"))

@@ -237,11 +237,20 @@ local function told(build, node, outcome, seconds, fields)
   return fields
 end
 
+-- Nothing is started while somebody is asked; what runs goes on.
+local function ask(build, failure)
+  if not build.options.on_failure then return nil end
+  build.asking = build.asking + 1
+  local answer = build.options.on_failure(failure)
+  build.asking = build.asking - 1
+  return answer
+end
+
 -- A failure; somebody who watches may want the task to be tried again.
 local function failed(build, node, failure, seconds)
   told(build, node, "failed", seconds, failure)
   failure.task = node.name
-  local answer = build.options.on_failure and build.options.on_failure(failure)
+  local answer = ask(build, failure)
   if answer == "retry" then return "retry" end
   if answer then build.keep_going = answer == "keep-going" end
   build.failures[#build.failures + 1] = failure

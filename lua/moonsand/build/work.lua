@@ -90,12 +90,16 @@ local function make_pipe(path)
   end
 end
 
--- While others wait for the machine nothing is started; it is said once each time.
+-- While others wait for the machine nothing is started; it is said once each time. Nor while it
+-- is not known what is to become of a failure.
 local function holder(self)
   local limits = pressure.new(self.config.data)
-  if not limits then return nil end
+  if not limits then
+    return self.options.on_failure and function() return self.asking > 0 end or nil
+  end
   local held
   return function()
+    if self.asking > 0 then return true end
     local kind = limits:high()
     if kind and kind ~= held then
       self.events:send("note", {
@@ -206,6 +210,7 @@ local function prepare(self, nodes)
   for _, name in ipairs(self.options.check and {"same", "differs", "excused"} or {}) do
     self.counts[name] = 0
   end
+  self.asking = 0 -- how many failures wait for an answer
   self.locked = {} -- lock files that running tasks have
   self.jobs = math.max(1, math.tointeger(self.options.jobs) or 1)
   self.keep_going = self.options.keep_going

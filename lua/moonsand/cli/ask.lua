@@ -1,12 +1,14 @@
---- `--on-failure=ask`: what to do about a task that failed, asked at the terminal. Nothing new
---- starts meanwhile, and what runs goes on for as long as it has nothing to say.
+--- `--on-failure=ask`: what to do about a task that failed, asked at the terminal. It waits in the
+--- loop of the build, so what runs goes on, and ends; what is told of it is drawn after the answer.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local failure = require "moonsand.cli.show.failure"
+local loop = require "moonsand.loop"
 local read = require("moonsand.text").read
 
 local M = {}
 
+local PAUSE <const> = 0.2 -- seconds between two looks whether somebody else still asks
 local QUESTION <const> =
   "[c]ontinue with the rest, [q]uit, [r]etry, [l]og, [s]hell, [w]hy? "
 
@@ -21,17 +23,14 @@ function M.meaning(word)
   return meanings[word:lower()]
 end
 
--- One line of the terminal; nil at its end. A signal that arrives meanwhile is an error, as ever.
-local function line(watched)
+-- One line of the terminal; nil at its end. Signals are the tick's, as ever.
+local function line()
   local text = ""
   while not text:find "\n" do
-    core.poll {{fd = 0}, watched.entry()}
-    watched.tick()
-    if #core.poll({{fd = 0}}, 0) > 0 then
-      local bytes = core.read(0, 256)
-      if not bytes or bytes == "" then return nil end
-      text = text .. bytes
-    end
+    loop.wait {{fd = 0}}
+    local bytes = core.read(0, 256)
+    if not bytes or bytes == "" then return nil end
+    text = text .. bytes
   end
   return text:match "^%s*(%S*)"
 end
@@ -59,28 +58,77 @@ local function act(what, event, args, ui)
   ui:failure(problem)
 end
 
+-- One question at a time.
+local function turn(state)
+  while state.asking do loop.wait({}, PAUSE) end
+  state.asking = true
+  return setmetatable({}, {__close = function() state.asking = false end})
+end
+
+local function answer(event, args, ui)
+  while true do
+    ui:say(QUESTION)
+    ui.err:flush()
+    local word = line()
+    local what = word == nil and "stop" or M.meaning(word)
+    if what and not acts[what] then return what end
+    if what then act(what, event, args, ui) end
+  end
+end
+
+---@class moonsand.cli.Held   a listener that can be told to wait
+local Held = {__name = "moonsand.cli.Held"}
+Held.__index = Held
+
+function Held:event(event)
+  if self.kept then
+    self.kept[#self.kept + 1] = event
+  else
+    self.listener:event(event)
+  end
+end
+
+function Held:tick()
+  if not self.kept then self.listener:tick() end
+end
+
+--- Draw nothing until what is returned is closed; then all that was sent meanwhile.
+function Held:hold()
+  if self.listener.pause then self.listener:pause() end
+  self.kept = {}
+  return setmetatable({}, {__close = function()
+    local kept = self.kept
+    self.kept = nil
+    for _, event in ipairs(kept) do self.listener:event(event) end
+  end})
+end
+
+function Held:close()
+  self.kept = nil
+  self.listener:close()
+end
+
+--- A listener that waits while a question stands on the screen.
+---@param listener table
+---@return moonsand.cli.Held
+function M.held(listener)
+  return setmetatable({listener = listener}, Held)
+end
+
 --- A function that asks what to do, for `moonsand.build`'s `on_failure`.
 ---@param args table
 ---@param ui moonsand.Interface
----@param listener table   that draws
----@param watched {tick: fun(), entry: fun(): table}   signals
+---@param listener moonsand.cli.Held
 ---@return fun(event: moonsand.build.Event): string
-function M.new(args, ui, listener, watched)
-  local function decide(event)
-    if listener.pause then listener:pause() end
+function M.new(args, ui, listener)
+  local state = {}
+  return function(event)
+    local _ <close> = turn(state)
+    local held <close> = listener:hold() -- luacheck: ignore 211
     ui:say("\n", ui:drawn(failure.block(event, event.log and read(event.log),
       {width = (ui.size()), here = core.realpath(".")})), "\n")
-    while true do
-      ui:say(QUESTION)
-      ui.err:flush()
-      local word = line(watched)
-      local what = word == nil and "stop" or M.meaning(word)
-      if what and not acts[what] then return what end
-      if what then act(what, event, args, ui) end
-    end
+    return answer(event, args, ui)
   end
-  -- In a coroutine that is none of the loop's, waiting holds everything: nobody else draws.
-  return function(event) return coroutine.wrap(decide)(event) end
 end
 
 return M

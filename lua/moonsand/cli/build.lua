@@ -91,16 +91,13 @@ local function watch(listener)
     end
     listener:tick()
   end
-  function self.entry()
-    return {fd = signals}
-  end
   function self.close()
     if signals then signals:close() end
   end
   return self
 end
 
-local function failure_policy(args, ui, listener, watched)
+local function failure_policy(args, ui, listener)
   local policy = args.on_failure or args.keep_going and "keep-going" or "stop"
   if args.keep_going and policy ~= "keep-going" then
     fault.throw("usage", ("-k and --on-failure=%s contradict each other"):format(policy),
@@ -111,7 +108,7 @@ local function failure_policy(args, ui, listener, watched)
     fault.throw("usage", ("--on-failure=%s needs a terminal"):format(policy),
       {hint = "without one: --on-failure=stop, then moonsand shell RECIPE:TASK"})
   end
-  return policy, policy == "ask" and ask.new(args, ui, listener, watched) or nil
+  return policy, policy == "ask" and ask.new(args, ui, listener) or nil
 end
 
 -- The sandbox of the first task that failed, once everything else has ended.
@@ -123,12 +120,12 @@ local function shell(args, ui, summary)
 end
 
 local function build(args, ui)
-  local listener = M.listener(args, ui)
+  local listener = ask.held(M.listener(args, ui))
   local drawn <close> = scope.new()
   drawn:defer(function() listener:close() end)
   local watched = watch(listener)
   drawn:defer(watched.close)
-  local policy, on_failure = failure_policy(args, ui, listener, watched)
+  local policy, on_failure = failure_policy(args, ui, listener)
   local builder <close> = project.builder(ui, {
     state = args.state, jobs = jobs.number(args.jobs), keep_going = policy == "keep-going",
     force = args.force, check = args.check, until_task = args["until"], on_failure = on_failure,
