@@ -3,8 +3,9 @@
 ---
 ---   lua5.4 bench/layers.lua [ROUNDS [PART...]]   `make bench` sets LUA_PATH, LUA_CPATH and O
 ---
---- Parts: staging1000 staging10000 staging100000 sysroot freeze touched lookups restore. Each round takes every way once, in turn;
---- the figures are medians. All lies on the disk of TMPDIR; caches are warm, nothing is synced.
+--- Parts: staging1000 staging10000 staging100000 sysroot freeze touched lookups restore. Each round
+--- takes every way once, in turn; the figures are medians. All lies on the disk of TMPDIR; caches
+--- are warm, nothing is synced.
 local core = require "moonsand.core"
 local layer = require "moonsand.layer"
 local rounds = require "bench.support.rounds"
