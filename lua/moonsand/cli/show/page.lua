@@ -80,9 +80,11 @@ function lanes() {
   const slots = ran.reduce((most, e) => Math.max(most, e.tid), 1);
   const end = Math.max(build.seconds * 1e6, 1), lane = slots > 32 ? 12 : 22, top = 18;
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const x = ts => (ts / end - view.from) / (view.to - view.from) * canvas.clientWidth;
+  let wide = 1; // asking the canvas lays out the page, so it is asked once a drawing
+  const x = ts => (ts / end - view.from) / (view.to - view.from) * wide;
   function draw() {
-    const wide = canvas.clientWidth, high = top + slots * lane + 4, ratio = devicePixelRatio || 1;
+    wide = canvas.clientWidth;
+    const high = top + slots * lane + 4, ratio = devicePixelRatio || 1;
     canvas.width = wide * ratio; canvas.height = high * ratio; canvas.style.height = high + "px";
     const c = canvas.getContext("2d");
     c.scale(ratio, ratio);
@@ -97,8 +99,8 @@ function lanes() {
     }
     for (const e of ran) {
       const left = x(e.ts), width = Math.max(x(e.ts + e.dur) - left, 1);
-      const y = top + (e.tid - 1) * lane;
       if (left > wide || left + width < 0) continue;
+      const y = top + (e.tid - 1) * lane;
       c.globalAlpha = matches(e.name + " " + (e.args.why || "")) ? 1 : 0.15;
       c.fillStyle = e.args.outcome === "failed" ? bad : e.args.critical ? path : ok;
       c.fillRect(left, y, width, lane - 2);
@@ -239,12 +241,14 @@ function look(text) {
   filter.value = text;
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   matches = line => words.every(word => line.toLowerCase().includes(word));
-  tasks(); draw();
+  draw(); tasks(); // in this order: the page is laid out once, with all its rows
 }
 filter.oninput = () => look(filter.value);
-function theme(name) { document.documentElement.dataset.theme = name; draw(); }
-document.getElementById("theme").onclick = () =>
-  theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+const dress = document.documentElement.dataset;
+document.getElementById("theme").onclick = () => {
+  dress.theme = dress.theme === "dark" ? "light" : "dark";
+  draw();
+};
 document.getElementById("save").onclick = () => {
   const link = el("a");
   link.href = URL.createObjectURL(new Blob([JSON.stringify(trace)], { type: "application/json" }));
@@ -252,7 +256,7 @@ document.getElementById("save").onclick = () => {
   link.click();
 };
 tiles(); failures(); slowest(); kinds();
-theme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+dress.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 look(decodeURIComponent(location.hash.replace(/^#/, "")));
 document.body.dataset.ready = Math.round(performance.now() - begun);
 ]==]
