@@ -12,6 +12,19 @@ local function add_words(set, text)
   for word in (text or ""):gmatch("%S+") do set[word] = true end
 end
 
+-- The words of a list that is the same for most names. Nobody may change the set.
+local sets = setmetatable({}, {__mode = "v"})
+
+local function word_set(text)
+  local set = sets[text]
+  if not set then
+    set = {}
+    add_words(set, text)
+    sets[text] = set
+  end
+  return set
+end
+
 local function exists(d, name)
   local record = d.vars[name]
   return record ~= nil and next(record) ~= nil or d.variants[name] and d:raw(name) ~= nil
@@ -145,9 +158,9 @@ end
 ---@param name string
 ---@return string[] names sorted, string text
 function M.dependencies(d, name)
-  local set, flags, excluded = {}, d:flags(name), {}
-  add_words(excluded, d:flag(name, "vardepsexclude"))
-  add_words(excluded, d:get("BB_BASEHASH_IGNORE_VARS"))
+  local set, flags = {}, d:flags(name)
+  local excluded = word_set((d:flag(name, "vardepsexclude") or "") .. " " ..
+    (d:get("BB_BASEHASH_IGNORE_VARS") or ""))
   local variable, flag = name:match("^(.-)%[(.*)%]$")
   local text
   if variable then
@@ -160,7 +173,9 @@ function M.dependencies(d, name)
     text = override.replaced(text, piece, "")
   end
   add_words(set, d:flag(name, "vardeps"))
-  for word in pairs(excluded) do set[word] = nil end
+  for word in pairs(set) do
+    if excluded[word] then set[word] = nil end
+  end
   set[name] = nil
   return order.keys(set), text
 end
