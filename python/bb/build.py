@@ -68,16 +68,18 @@ def exec_func(func, d, dirs=None):
                   int(d.getVarFlag(func, "lineno", False) or 1), text, "d")(d)
 
 
-def _closure(task, d, below):
-    """Tasks that a task needs, itself last."""
-    seen = []
+def _closure(task, d):
+    """Tasks that a task needs, each after those that it needs, itself last."""
+    seen, begun = {}, set()
 
     def visit(name):
-        if name in seen:
+        if name in begun:
             return
-        for each in d.getVarFlag(name, "deps", False) or []:
+        begun.add(name)
+        needs = d.getVarFlag(name, "deps", False) or []
+        for each in needs:
             visit(each)
-        seen.append(name)
+        seen[name] = needs
 
     visit(task)
     return seen
@@ -85,7 +87,7 @@ def _closure(task, d, below):
 
 def preceedtask(task, with_recrdeptasks, d):
     """The task and all that it needs in its recipe."""
-    names = set(_closure(task, d, None))
+    names = set(_closure(task, d))
     if with_recrdeptasks:
         names.update((d.getVarFlag(task, "recrdeptask") or "").split())
     return names
@@ -93,6 +95,8 @@ def preceedtask(task, with_recrdeptasks, d):
 
 def tasksbetween(task_start, task_end, d):
     """Tasks on the ways from one task to another."""
-    after = [name for name in _closure(task_end, d, None)
-             if task_start in _closure(name, d, None)]
-    return after
+    closure, found = _closure(task_end, d), {task_start}
+    for name, needs in closure.items():
+        if not found.isdisjoint(needs):
+            found.add(name)
+    return [name for name in closure if name in found]

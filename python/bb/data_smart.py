@@ -106,6 +106,11 @@ class VariableHistory:
                 if each.get("file") == filename and each.get("line")]
 
 
+def _copied(value):
+    """A list belongs to who asked for it; what is remembered stays as it is."""
+    return list(value) if type(value) is list else value
+
+
 def key_of(used):
     """What was read, as text."""
     if type(used) is str:
@@ -137,11 +142,10 @@ class DataSmart:
         data = name.encode("utf-8", "surrogateescape")
         value = channel.ask(b"g" + kind + self._number + struct.pack("<I", len(data)) + data + flag)
         _missed.append(kind + data + (b"\0" + flag if flag else b""))
-        if type(value) is not list:
-            if not memory and memory is not self._flags:
-                _remembered.append(memory)
-            memory[key] = value
-        return value
+        if not memory and memory is not self._flags:
+            _remembered.append(memory)
+        memory[key] = value
+        return _copied(value)
 
     def getVar(self, var, expand=True, noweakdefault=False, parsing=False, retparser=False):
         if expand and not noweakdefault:
@@ -150,7 +154,7 @@ class DataSmart:
             except KeyError:
                 return self._get(self._values, var, b"v", var)
             _used.append(var)
-            return value
+            return _copied(value)
         if var in special:
             return special[var](self)
         value = self._remembered(b"p" if noweakdefault else b"r", var)
@@ -163,7 +167,7 @@ class DataSmart:
         if key not in self._others:
             return self._get(self._others, key, kind, name)
         _used.append(key)
-        return self._others[key]
+        return _copied(self._others[key])
 
     def getVarFlag(self, var, flag, expand=True, noweakdefault=False, parsing=False,
                    retparser=False):
@@ -174,14 +178,14 @@ class DataSmart:
         key = b"e", var, flag
         if key in self._others:
             _used.append(key)
-            return self._others[key]
+            return _copied(self._others[key])
         return self._get(self._others, key, b"e", var, flag.encode("utf-8", "surrogateescape"))
 
     def _raw_flag(self, var, flag):
         key = var, flag
         if key in self._flags:
             _used.append((b"u", var, flag))
-            return self._flags[key]
+            return _copied(self._flags[key])
         _flagged.add(self)
         return self._get(self._flags, key, b"u", var, flag.encode("utf-8", "surrogateescape"))
 

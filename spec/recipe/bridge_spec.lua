@@ -44,6 +44,37 @@ A = "${@twice(d, 'B')} ${@'%s!' % B} ${@[n for n in (d.getVar('C'),)][0]}"
     assert.are.equal("xyxy xy! y", d:get("A"))
   end)
 
+  it("asks once for a list that code reads again, and gives each reader its own", function()
+    local d, _, config = read [[
+addtask a
+addtask b after do_a
+addtask c after do_b
+addtask d after do_b
+def needs(d):
+    for i in range(50):
+        d.getVarFlag("do_c", "deps", False).append("do_x")
+    return " ".join(d.getVarFlag("do_c", "deps", False))
+
+A = "${@needs(d)}"
+B = "${@' '.join(bb.build.tasksbetween('do_a', 'do_c', d))}"
+python () {
+    before = d.getVarFlag("do_d", "deps", False)
+    bb.build.addtask("do_e", "do_d", None, d)
+    d.setVar("C", "%s, then %s" % (before, sorted(d.getVarFlag("do_d", "deps", False))))
+}
+]]
+    local helper, count = config.python.helper, 0
+    local serve = helper.serve.g
+    helper.serve.g = function(...)
+      count = count + 1
+      return serve(...)
+    end
+    assert.are.equal("do_b", d:get("A"))
+    assert.are.equal(1, count)
+    assert.are.equal("do_a do_b do_c", d:get("B"))
+    assert.are.equal("['do_b'], then ['do_b', 'do_e']", d:get("C"))
+  end)
+
   it("changes the store from anonymous functions, and the history names the line", function()
     local d = assert(read [[
 A = "1"
