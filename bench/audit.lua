@@ -92,8 +92,8 @@ for _, level in ipairs {"o0", "o2"} do
     end
   end
   local wall, cpu = rounds.take(ways, count, 1)
-  print(("gcc -%s, %d files, %d layers, %d rounds: --audit x %.3f, of processor time x %.3f"):format(
-    level:upper(), sources, libraries, #wall[1], rounds.ratio(wall[2], wall[1]),
+  local line = "gcc -%s, %d files, %d layers, %d rounds: --audit x %.3f, of processor time x %.3f"
+  print(line:format(level:upper(), sources, libraries, #wall[1], rounds.ratio(wall[2], wall[1]),
     rounds.ratio(cpu[2], cpu[1])))
 end
 
