@@ -70,6 +70,13 @@ describe("a live sandbox", function()
     assert.are.equal("b\na\nc\n", talk("try:output 'ls'", "box:output 'ls'"))
   end)
 
+  it("is forked by its name, too; what is none says so", function()
+    talk("box = sandbox {}", "box:run 'echo 1 >a'", ":fork box", "try = _")
+    assert.are.equal("1\n", talk "try:output 'cat a'")
+    assert.are.equal("no sandbox is named\n  :help fork\n", talk ":fork")
+    assert.are.equal("'nobody' is no live sandbox\n  :help fork\n", talk ":fork nobody")
+  end)
+
   it("is frozen into a layer, which others have below /work, and goes on over it", function()
     talk("box = sandbox {}", "box:run 'echo 1 >a'")
     assert.are.equal("layer one   1 file, 2 B, sha256:…\n", talk "l = box:freeze 'one'")

@@ -24,7 +24,8 @@ end
 local function wanted(session, words, name)
   local found = live(session, words)
   if found then return found end
-  fault.throw("usage", ("'%s' is no live sandbox"):format(words), {hint = ":help " .. name})
+  local problem = words == "" and "no sandbox is named" or ("'%s' is no live sandbox"):format(words)
+  fault.throw("usage", problem, {hint = ":help " .. name})
 end
 
 local function verb(session, name, words)
