@@ -77,7 +77,8 @@ local function sort_entry(name, found)
   local path = "/proc/" .. name
   local st = core.stat(path)
   if not st or st.type == "symlink" then return end
-  local private = st.type ~= "directory" and st.mode & 4 == 0 -- o+r
+  -- One that nobody reads is there to be written to: that is refused, not swallowed by a mask.
+  local private = st.type ~= "directory" and st.mode & 4 == 0 and st.mode & 292 ~= 0 -- o+r, a+r
   if revealing[name] or private then
     table.insert(found.hidden, path)
   elseif st.type == "directory" and not harmless[name] or st.mode & 146 ~= 0 then -- 0222
