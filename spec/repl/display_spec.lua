@@ -23,6 +23,15 @@ describe("a value at the prompt", function()
     assert.are.equal("{me = {…}, … 1 other keys}", display.text(value))
   end)
 
+  it("shows the result of a sandbox after what its program said", function()
+    local box = require("moonsand.sandbox").new {script = "echo out; echo err >&2; exit 3"}
+    assert.are.equal("out\nerr\nexit 3", display.text(box:run()))
+    local quiet = require("moonsand.sandbox").new {script = "exit 0"}
+    assert.are.equal("exit 0", display.text(quiet:run()))
+    local loud = require("moonsand.sandbox").new {script = "seq 100"}
+    assert.matches("^… 60 lines before, all in _.stdout\n61\n62\n", display.text(loud:run()))
+  end)
+
   it("does not flood the screen", function()
     local value = {}
     for i = 1, 100 do value[i] = i end

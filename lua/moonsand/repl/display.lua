@@ -87,10 +87,25 @@ function M.size(bytes)
   end
 end
 
---- The value as text. A text with several lines is shown as it is, everything else as Lua.
+-- What a program said, of which the result at the prompt keeps both streams: the last lines.
+local function said(text, name)
+  if type(text) ~= "string" or text == "" then return "" end
+  local lines = {}
+  for line in text:gsub("\n$", ""):gmatch "([^\n]*)\n?" do lines[#lines + 1] = line end
+  local first = math.max(1, #lines - most + 1)
+  local before = first > 1 and ("… %d lines before, all in _.%s\n"):format(first - 1, name) or ""
+  return before .. table.concat(lines, "\n", first) .. "\n"
+end
+
+--- The value as text. A text with several lines is shown as it is, the result of a sandbox after
+--- what its program said, everything else as Lua.
 ---@param value any
 ---@return string
 function M.text(value)
+  local meta = type(value) == "table" and getmetatable(value)
+  if type(meta) == "table" and meta.__name == "moonsand.sandbox.Result" then
+    return said(value.stdout, "stdout") .. said(value.stderr, "stderr") .. tostring(value)
+  end
   return show(value, 0, {})
 end
 
