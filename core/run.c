@@ -175,9 +175,8 @@ int spawn_child(Run *r, Process *p, uint64_t namespaces, const Step *ranges)
   err = errno;
   if (dumpable == 1) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* see hide_memory */
   sigprocmask(SIG_SETMASK, &before, NULL);
-  if (shared) {
-    take_report(r, own, shared);
-  }
+  if (shared) take_report(r, own, shared);
+  if (result < 0) p->pidfd = -1; /* a clone3 that fails late has told a number that nothing has */
   errno = err;
   return result;
 }
