@@ -350,6 +350,13 @@ describe("the listener for machines", function()
       options.written())
   end)
 
+  it("has each key once, whatever else has one of that name", function()
+    local line
+    json.new({write = function(text) line = text end}):event {event = "audit_finding",
+      kind = "write", path = "usr/x"}
+    assert.are.equal('{"event":"audit_finding","kind":"write","path":"usr/x"}\n', line)
+  end)
+
   it("writes UTF-8 whatever a task printed", function()
     local options = screen.show()
     json.new(options):event {event = "task_log", task = "a:b", text = "\xff\n"}

@@ -8,7 +8,6 @@ local plans = require "spec.support.plans"
 
 io.stdout:setvbuf("line")
 local log, kind = arg[1], arg[2]
-local BEGIN, ERROR, END, WHICH = 0x800000, 0x900000, 0xa00000, 0xb00000
 local SET_NO_NEW_PRIVS, EPERM = 38, 1
 
 -- Calls that are not made to fail, as they do not: the reason.
@@ -69,12 +68,12 @@ local function name_of(number) return names[number] or "call " .. number end
 
 local function say(...) io.write(table.concat({...}, "\t"), "\n") end
 
-local mark = assert(package.loadlib(log:match("^.*/") .. "mark.so", "luaopen_mark"))()
+local mark, words = assert(package.loadlib(log:match("^.*/") .. "mark.so", "luaopen_mark"))()
 
 --- How many processes are left; those that a signal is on its way to are waited for.
 local function left(world)
-  host.eventually(function() return mark(END) >> 1 == world.others end)
-  return mark(END) >> 1
+  host.eventually(function() return mark(words.END) >> 1 == world.others end)
+  return mark(words.END) >> 1
 end
 
 --- The calls of the run before, in their order, each with its step: its place in the plan.
@@ -135,9 +134,9 @@ local function run(world, role, n)
   local told
   forget()
   collectgarbage("stop") -- what it closes would move the numbers of the calls
-  local ok, failure = world:start(function() mark(BEGIN | role << 16 | n) end,
-    function() told = mark(END) end)
-  local hit = name_of(mark(WHICH))
+  local ok, failure = world:start(function() mark(words.BEGIN | role << 16 | n) end,
+    function() told = mark(words.END) end)
+  local hit = name_of(mark(words.WHICH))
   collectgarbage("restart")
   return ok and world:finish(), failure, told & 1 == 1 and hit
 end
@@ -166,7 +165,7 @@ local function check(world, call, errno, usual)
     call.step, errno)
   local function wrong(...) say("wrong", what .. ": " .. string.format(...)) end
   local before = surroundings(world)
-  mark(ERROR | errno)
+  mark(words.ERROR | errno)
   local said, failure, hit = run(world, call.role, call.n)
   if hit ~= call.name then return wrong("it was not reached, but %s was", hit) end
   say("hit", call.name)

@@ -1,12 +1,15 @@
 /*
 ** mark(number): says something to spec/support/inject.c, which traces us, and returns the answer.
 ** A signal that the tracer takes away carries it: that needs no system call to be watched for.
+** To Lua it is that function and a table of what can be said.
 */
 #include <lua5.4/lauxlib.h>
 #include <lua5.4/lua.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "mark.h"
 
 static int mark(lua_State *L)
 {
@@ -23,6 +26,16 @@ static int mark(lua_State *L)
 
 int luaopen_mark(lua_State *L)
 {
+  static const struct {
+    const char *name;
+    int word;
+  } words[] = {{"BEGIN", BEGIN}, {"ERROR", ERROR}, {"END", END}, {"WHICH", WHICH}};
+
   lua_pushcfunction(L, mark);
-  return 1;
+  lua_newtable(L);
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    lua_pushinteger(L, words[i].word);
+    lua_setfield(L, -2, words[i].name);
+  }
+  return 2;
 }

@@ -205,9 +205,7 @@ local function mark(store, found, options, report)
   local items = found.items
   local held = add_below(store, items, roots.held(store, keep, leases.live(store)))
   local limits = limits_of(store, options, found.used)
-  if next(choose(items, found.used, held, limits)) then
-    spare_used(store, items, held)
-  end
+  if next(choose(items, found.used, held, limits)) then spare_used(store, items, held) end
   local victims = choose(items, found.used, held, limits)
   for _, item in ipairs(items) do
     if held[item.digest] then report.held = report.held + 1 end

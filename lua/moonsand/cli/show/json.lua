@@ -11,7 +11,7 @@ local key_order = {
   "outcome", "seconds", "expected", "left", "cpu", "memory",
   "exit_code", "signal", "command", "where", "cwd", "message", "why", "needs", "log", "text", "at",
   "total", "run", "checks", "jobs", "targets", "ok", "counts", "reason", "kept", "count",
-  "differences", "path", "what", "name", "old", "new", "offset", "old_text", "new_text", "clues",
+  "differences", "what", "name", "old", "new", "offset", "old_text", "new_text", "clues",
 }
 
 --- JSON is UTF-8: bytes that are not become U+FFFD.
