@@ -9,7 +9,8 @@
 local core = require "moonsand.core"
 
 if not arg[1] then -- as `make bench` calls it
-  print "the task graph: not measured: lua5.4 bench/graph.lua BUILD, a build directory of OpenEmbedded-Core"
+  print("the task graph: not measured: it takes a build directory of OpenEmbedded-Core, " ..
+    "lua5.4 bench/graph.lua BUILD")
   os.exit(0)
 end
 local build = core.realpath(arg[1])

@@ -12,7 +12,8 @@ local scan = require "moonsand.recipe.scan"
 local text = require "moonsand.text"
 
 if not arg[1] then -- as `make bench` calls it
-  print "reading recipes: not measured: lua5.4 bench/recipes.lua BUILD, a build directory of OpenEmbedded-Core"
+  print("reading recipes: not measured: it takes a build directory of OpenEmbedded-Core, " ..
+    "lua5.4 bench/recipes.lua BUILD")
   os.exit(0)
 end
 local build = core.realpath(arg[1])
