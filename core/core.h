@@ -36,6 +36,7 @@ void open_interrupt(lua_State *L);
 void open_bound(lua_State *L);
 void open_edit(lua_State *L);
 void open_watch(lua_State *L);
+void open_observe(lua_State *L);
 void open_capabilities(lua_State *L);
 void open_namespaces(lua_State *L);
 

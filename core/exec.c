@@ -142,6 +142,7 @@ int exec_program(Run *r, const Step *s)
   /* beside a sandbox's own pid 1, the program ends with the process that waits for it */
   if (r->joined && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return stop(r, "prctl", NULL);
   if (s->exec.session && setsid() < 0) return stop(r, "setsid", NULL);
+  if (apply_late(r, r->observe, apply_observe) < 0) return -1;
   if (apply_late(r, r->fds, apply_fds) < 0 || close_others(r, r->fds) < 0) return -1;
   if (s->exec.terminal && ioctl(0, TIOCSCTTY, 0) < 0) return stop(r, "ioctl(TIOCSCTTY)", NULL);
   sigemptyset(&none);

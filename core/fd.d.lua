@@ -105,6 +105,22 @@ function core.watch_queue() end
 ---@return integer? errno
 function core.read_opened(queue) end
 
+--- A process that is told, by the step `observe`, of the calls of one program that name a path, lets
+--- them go on, and notes which of the given places and of what is below them there is. It ends with
+--- the last process that it observes, or when the socket is closed before there was one.
+---@param paths string[]
+---@return moonsand.process?, moonsand.Fd|string socket_or_message, moonsand.Fd|integer memory_or_errno
+function core.observer(paths) end
+
+--- What an observer has noted so far. `about`: how many calls it was told of, of how many the path
+--- could not be read, whether there is more than it could keep, whether there was a program, and
+--- whether it has seen the end of it.
+---@param memory moonsand.Fd
+---@return {path: string, real: string, state: string, opened: boolean, executed: boolean}[]? list
+---@return {calls: integer, unread: integer, lost: boolean, attached: boolean, complete: boolean}|string
+---@return integer? errno
+function core.read_observed(memory) end
+
 --- Until the handle is closed these signals are read from it, and do nothing else; those that are
 --- ignored stay so.
 ---@param ... string   "TERM", "INT", ...

@@ -240,30 +240,35 @@ static int process_wait(lua_State *L)
   return 1;
 }
 
+pid_t process_fork(Process *p)
+{
+  pid_t parent = getpid(), pid = fork();
+  int err;
+
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
+  }
+  if (pid <= 0) return pid;
+  p->pid = pid;
+  p->pidfd = pidfd_open(pid, 0);
+  if (p->pidfd >= 0) return pid;
+  err = errno;
+  kill(pid, SIGKILL);
+  waitpid(pid, NULL, 0);
+  errno = err;
+  return -1;
+}
+
 /* fork() -> process in the parent, false in the child | nil, message, errno. The child ends with
    its parent. Handles that both hold are the parent's to close: the child leaves by os.exit(code,
    false). */
 static int core_fork(lua_State *L)
 {
-  Process *p = process_new(L);
-  pid_t parent = getpid(), pid = fork();
+  pid_t pid = process_fork(process_new(L));
 
   if (pid < 0) return fail(L, "fork");
-  if (pid == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);
-    lua_pushboolean(L, 0);
-    return 1;
-  }
-  p->pid = pid;
-  p->pidfd = pidfd_open(pid, 0);
-  if (p->pidfd < 0) {
-    int err = errno;
-
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
-    return fail_as(L, err, "pidfd_open");
-  }
+  if (pid == 0) lua_pushboolean(L, 0);
   return 1;
 }
 

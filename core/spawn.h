@@ -22,6 +22,9 @@ typedef struct Process {
 
 Process *process_new(lua_State *L);
 void process_kill(Process *p);
+/* Who calls is the parent then (the pid), or the child (0), which ends with the parent; or nothing
+   has happened (-1, errno). */
+pid_t process_fork(Process *p);
 
 /* Starts what `run` says in new namespaces. Returns 0, or -1 when clone3 itself failed (errno).
    The child has executed, or the report says where it stopped. */

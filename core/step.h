@@ -120,7 +120,7 @@ typedef struct Report {
 struct Run {
   const Step *steps;
   size_t count;
-  const Step *fds, *rlimits, *cgroup, *capabilities;
+  const Step *fds, *rlimits, *cgroup, *capabilities, *observe;
   bool filters; /* there are steps seccomp: they take effect at exec */
   bool own_groups; /* a namespace of control groups is made once the child is in them */
   bool clocks; /* there is a step time */
@@ -234,6 +234,9 @@ int enter_all(Run *r, const Step *s);
 int apply_capabilities(Run *r, const Step *s);
 int apply_capabilities_of_init(Run *r, const Step *s);
 
+/* observe.c */
+int apply_observe(Run *r, const Step *s);
+
 /* filter.c */
 int apply_filters(Run *r);
 
@@ -271,6 +274,7 @@ DECLARE_VERB(chdir);
 DECLARE_VERB(umask);
 DECLARE_VERB(capabilities);
 DECLARE_VERB(no_new_privileges);
+DECLARE_VERB(observe);
 DECLARE_VERB(landlock);
 DECLARE_VERB(seccomp);
 DECLARE_VERB(cgroup);

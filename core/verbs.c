@@ -52,6 +52,7 @@ const Verb verbs[] = {
    FIELDS("read", "execute", "write", "refer", "truncate", "ioctl", "bind", "connect", "scope",
           "optional", "abi"),
    check_landlock, run_landlock, true},
+  {"observe", FIELDS("to"), check_observe, run_observe, false},
   {"seccomp", FIELDS("program", "name", "default", "unknown", "rules"), check_seccomp, run_seccomp,
    true},
   {"fds", FIELDS("map"), check_fds, run_fds, false},

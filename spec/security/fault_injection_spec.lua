@@ -125,6 +125,7 @@ describe("the plans whose calls are made to fail", function()
       for _, step in ipairs(steps) do there[step[1]] = true end
     end
     there.cgroup = true -- in the plan "grouped", which there is where groups can be made
+    there.observe = true -- who answers would be made to fail as well: spec/sandbox/observe_spec.lua
     for verb in pairs(core.verbs()) do assert.is_true(there[verb], verb) end
   end)
 end)

@@ -40,6 +40,7 @@ Builder.device = append "devices"
 Builder.mask = append "mask"
 Builder.protect = append "protect"
 Builder.watch = append "watch"
+Builder.observe = append "observe"
 
 --- Bind a path of the caller, read-only unless said otherwise.
 ---@param source string

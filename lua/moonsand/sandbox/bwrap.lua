@@ -70,7 +70,7 @@ local fields = {
   namespaces = "join enter", ids = "uid gid user group", tmpfs = "target size mode read_only",
   bind = "source target read_only devices optional", proc = "target read_only from",
   dev = "target size terminals", mask = "paths optional", protect = "paths optional",
-  watch = "paths queue",
+  watch = "paths queue", observe = "to",
   mkdir = "target mode", symlink = "target text", file = "target text mode",
   overlay = "target lower upper work tmpfs_upper size options read_only",
   remount = "target read_only", hostname = "name", chdir = "target", umask = "mode",
@@ -168,6 +168,8 @@ function make.protect(line, step)
 end
 
 function make.watch(line) line:lacks("a note of the files that are opened") end
+
+function make.observe(line) line:lacks("a note of the paths that are asked for") end
 
 function make.mkdir(line, step)
   line:add("--perms", octal(step.mode or 493), "--dir", step.target)

@@ -9,6 +9,7 @@ local kernel = require "moonsand.sandbox.kernel"
 local limits = require "moonsand.sandbox.limits"
 local namespaces = require "moonsand.sandbox.namespaces"
 local network = require "moonsand.sandbox.network"
+local observe = require "moonsand.sandbox.observe"
 local overlay = require "moonsand.sandbox.overlay"
 local owner = lazy "moonsand.sandbox.owner"
 local plan = require "moonsand.sandbox.plan"
@@ -153,7 +154,7 @@ local function add_program(steps, options, fds, term)
   add_bounds(steps, options, capabilities.keep(options))
   add(steps, options.bounds)
   add(steps, (limits.resources(options.limits)))
-  add(steps, options.filter)
+  add(steps, observe.step(options), options.filter)
   add(steps, {"fds", map = fds or redirect.shown(options)})
   add(steps, {"exec", argv = argv(options), env = env, path = env.PATH,
     session = options.session ~= false, init = not options.as_init, terminal = options.pty})

@@ -26,7 +26,7 @@ function hints.namespaces(_, errno, details)
     .. "can join those that he made in a user namespace (unshare -rn), with one id"
 end
 
-local ENOENT, EACCES, ENOEXEC, ENOTDIR, EINVAL = 2, 13, 8, 20, 22
+local ENOENT, EACCES, ENOEXEC, ENOTDIR, EINVAL, ENOSYS = 2, 13, 8, 20, 22, 38
 
 function hints.bind(step, errno, details)
   if errno == ENOENT and details.call == "open_tree" then
@@ -53,6 +53,18 @@ function hints.watch(_, errno)
     return nil, "a directory that is there inside can be watched, and nothing else"
   elseif errno == ENOSPC then
     return nil, "sysctl -w fs.inotify.max_user_watches=1048576"
+  end
+end
+
+local EBUSY <const> = 16
+
+function hints.observe(_, errno)
+  if errno == EBUSY then
+    return nil, "the kernel allows one observer: start it outside of what observes this process"
+  elseif errno == EINVAL or errno == ENOSYS then
+    return nil, "a kernel with seccomp's user notification (Linux 5.5 and newer) can do it"
+  elseif errno == EPERM or errno == EACCES then
+    return nil, "a container's filter, most likely: podman run --security-opt seccomp=unconfined"
   end
 end
 

@@ -19,7 +19,7 @@ local M = {}
 --- A step that a plan has once, and the options that say what is in it.
 local own = {
   namespaces = "'network', 'share', 'join', 'isolation'", ids = "'ids', 'uid', 'gid'",
-  cgroup = "'limits'", pivot = "'root'", watch = "'watch'",
+  cgroup = "'limits'", pivot = "'root'", watch = "'watch'", observe = "'observe'",
   capabilities = "'cap_add', 'cap_drop'", no_new_privileges = "none: it always holds",
   rlimit = "'limits'", fds = "'stdin', 'stdout', 'stderr'", exec = "'command', 'env'",
   hold = "'command'",

@@ -6,6 +6,7 @@ local fault = require "moonsand.fault"
 local isolation = lazy "moonsand.sandbox.isolation"
 local leftovers = lazy "moonsand.sandbox.leftovers"
 local limits = require "moonsand.sandbox.limits"
+local observe = require "moonsand.sandbox.observe"
 local overlay = require "moonsand.sandbox.overlay"
 local owner = lazy "moonsand.sandbox.owner"
 local result = require "moonsand.sandbox.result"
@@ -43,6 +44,7 @@ function M.prepare(given, undo)
   end
   if own.isolation == "filters" then prepare_scratch(own, undo) end
   own.watched = watch.open(own, undo)
+  own.observer = observe.open(own, undo)
   return own
 end
 
@@ -79,6 +81,7 @@ function M.start(options, undo, make)
     return nil, result.failed(message, errno, details, plan)
   end
   M.note(options, message)
+  if options.observer then options.observer:release() end
   io_streams:release()
   local cleanup = scope.new()
   for i = 1, #undo - 1 do cleanup[i] = undo[i] end

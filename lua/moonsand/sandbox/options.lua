@@ -13,6 +13,7 @@ local landlock = lazy "moonsand.sandbox.landlock"
 local limit = require "moonsand.sandbox.limit"
 local mounts = require "moonsand.sandbox.mounts"
 local namespaces = require "moonsand.sandbox.namespaces"
+local observe = require "moonsand.sandbox.observe"
 local order = require "moonsand.order"
 local profile = require "moonsand.sandbox.profile"
 local redirect = require "moonsand.sandbox.redirect"
@@ -40,6 +41,8 @@ local wrong, check_kind, check_keys, check_words = check.wrong, check.kind, chec
 ---@field mask? string[]      paths inside that are empty, whatever is there
 ---@field protect? string[]   paths inside that are read-only where they are, with all below them
 ---@field watch? string[]     directories inside; `result.opened`: which of their files were opened
+---@field observe? string[]   paths inside; `result.observed`: what of them and below them was asked
+---  for, and whether it is there
 ---@field env? table<string, string>
 ---@field cwd? string         default: /work when there is one, else /
 ---@field network? "none"|"host"|"user"|string|boolean   default "none": only a loopback of its own;
@@ -99,6 +102,7 @@ local kinds = {
   nested = "boolean", fsync = "string", chown = "string", landlock = "table",
   isolation = "string", proc = {"string", "boolean"}, sysfs = "boolean", devpts = "boolean",
   devices = "table", mask = "table", protect = "table", watch = "table",
+  observe = "table",
   steps = "table", profile = "table",
 }
 
@@ -150,6 +154,7 @@ local function check_values(given)
   capabilities.check(given)
   namespaces.check(given)
   watch.check(given)
+  observe.check(given)
   if given.isolation ~= nil then isolation.check(given) end
 end
 

@@ -28,9 +28,13 @@ local function check_shared(given)
     fault.throw("usage", "sandbox: programs cannot join the clocks of a prepared one (setns(2))", {
       hint = "leave 'time' out, or run each program by itself",
     })
-  elseif given.watch and #given.watch > 0 then
-    fault.throw("usage", "sandbox: 'watch' is for one program, and a prepared sandbox has many", {
-      hint = "leave 'watch' out, or run each program by itself, without network \"user\"",
+  end
+  local single = given.watch and #given.watch > 0 and "watch" or given.observe and "observe"
+  if single then
+    local why = "sandbox: '%s' is for one program, and a prepared sandbox has many"
+    fault.throw("usage", why:format(single), {
+      hint = ("leave '%s' out, or run each program by itself, without network \"user\""):format(
+        single),
     })
   end
 end

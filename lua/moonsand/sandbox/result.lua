@@ -20,6 +20,7 @@ local M = {}
 ---@field not_enforced moonsand.sandbox.Unmet[]   what was asked for with best effort, in vain
 ---@field mount_points string[]   paths inside that were made on the caller's disk, to mount there
 ---@field opened? string[]      paths inside: the files of directories in 'watch' that were opened
+---@field observed? moonsand.sandbox.Sight[]   what of the paths in 'observe' was asked for
 ---@field stdout string         what was captured, all of it
 ---@field stderr string
 ---@field wall number           seconds
@@ -167,6 +168,17 @@ function M.unlimited(why, limit)
   return self
 end
 
+--- What the program asked for was to be told, and is not: what it did then may be anything, as its
+--- calls had no answer.
+---@param why string
+---@return moonsand.sandbox.Result
+function M.unobserved(why)
+  local self = M.failed(("the observer of this run was gone before the program (%s), so its calls "
+    .. "were not answered"):format(why), nil, {verb = "observe"})
+  self.hint = "run it again; without 'observe' there is no observer that could go"
+  return self
+end
+
 --- What was found out before there was a step: this host lacks something.
 ---@param problem moonsand.Fault
 ---@return moonsand.sandbox.Result
@@ -186,7 +198,7 @@ end
 --- How the program ended.
 ---@param ended table       from process:wait()
 ---@param fields table      kept (captures by stream), wall, timed_out ("wall" or "idle"), oom,
----  limits_hit, not_enforced, opened
+---  limits_hit, not_enforced, opened, observed
 ---@return moonsand.sandbox.Result
 function M.ended(ended, fields)
   local outcome = outcome_of(ended, fields)
@@ -196,6 +208,7 @@ function M.ended(ended, fields)
     timed_out = fields.timed_out ~= nil, timed_out_by = fields.timed_out,
     limits_hit = fields.limits_hit or {}, not_enforced = fields.not_enforced or {},
     mount_points = fields.mount_points or {}, opened = fields.opened,
+    observed = fields.observed,
     files = {}, wall = fields.wall, usage = ended.usage, leftovers = ended.leftovers,
   }, Result)
   for _, name in ipairs {"stdout", "stderr"} do

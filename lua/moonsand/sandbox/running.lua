@@ -179,6 +179,12 @@ function Running:entries(watches)
     end
   end
   if self.keys and self.keys.fd then add(self.keys, function() self.keys:ready() end) end
+  local observer = self.options.observer
+  if observer and not observer.ended then
+    add({fd = observer.process}, function()
+      if observer:death() then self.process:kill("KILL") end
+    end)
+  end
   for _, watch in ipairs(watches) do add(watch, function() watch.ready() end) end
   return list, serve
 end
@@ -211,12 +217,19 @@ function Running:wait(watches)
   if self.options.link then self.options.link:tell(self.options.not_enforced) end
   local watched = self.options.watched
   local opened = watched and watched:finish(self.options.not_enforced)
+  local observer = self.options.observer
+  local observed, unseen
+  if observer then observed, unseen = observer:finish(self.options.not_enforced) end
+  if unseen then
+    self:close()
+    return result.unobserved(unseen)
+  end
   local verdict = limits.judge(self.options, ended, self.timed_out)
   local final = result.ended(ended, {
     kept = self.streams.kept,
     wall = core.clock() - self.started, timed_out = self.timed_out, oom = verdict.oom,
     limits_hit = verdict.limits_hit, not_enforced = self.options.not_enforced,
-    mount_points = self.options.mount_points, opened = opened,
+    mount_points = self.options.mount_points, opened = opened, observed = observed,
   })
   if not final.ok then final.hint = strangers.hint(self.options, final) end
   self:close()
