@@ -11,9 +11,13 @@ end
 ---@param t table
 ---@return any[]
 function M.keys(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys, before)
+  local keys, n, strings = {}, 0, true
+  for key in pairs(t) do
+    n = n + 1
+    keys[n] = key
+    strings = strings and type(key) == "string"
+  end
+  if strings then table.sort(keys) else table.sort(keys, before) end
   return keys
 end
 

@@ -34,12 +34,16 @@ end
 local Signature = {__name = "moonsand.build.Signature"}
 Signature.__index = Signature
 
+local function line_of(kind, name, value)
+  return ("%s\t%s\t%s"):format(escape(kind), escape(name), escape(value))
+end
+
 --- Add an entry. The three parts may hold anything: separators in them are escaped.
 ---@param kind string    "variable", "function", "flag", "source", "input", ...
 ---@param name string
 ---@param value string
 function Signature:add(kind, name, value)
-  self[#self + 1] = ("%s\t%s\t%s"):format(escape(kind), escape(name), escape(value))
+  self[#self + 1] = line_of(kind, name, value)
 end
 
 --- A copy that can grow on its own: both keys of a task begin with the same entries.
@@ -146,6 +150,32 @@ function M.directories(list)
   return result
 end
 
+-- The text of a function, without its comments, and all that it was made of.
+local function of_function(made, d, name, text)
+  local language, raw = mixed.language(d, name), d:raw(name)
+  local value = language == "shell" and d:get(name) or nil
+  if made and made.text == text and made.language == language and made.raw == raw
+    and made.value == value then
+    return made
+  end
+  return {text = text, language = language, raw = raw, value = value,
+    rest = comments.without(d, name, text)}
+end
+
+-- The entry of a variable or function. What many tasks have alike is made once: `context.made` has
+-- the last one of each name.
+local function text_line(context, d, name, text, kind)
+  local before = context.made[name]
+  if before and before.kind ~= kind then before = nil end
+  local made = kind == "function" and of_function(before, d, name, text)
+    or before and before.text == text and before or {text = text, rest = text}
+  if not made.line then
+    made.kind, made.line = kind, line_of(kind, name, portable(made.rest, context.directories))
+    context.made[name] = made
+  end
+  return made.line
+end
+
 -- The unexpanded texts, as BitBake has it: what they refer to has entries of its own. Only where a
 -- text is computed can its value change without it.
 local function add_texts(signature, node, context)
@@ -154,9 +184,8 @@ local function add_texts(signature, node, context)
   names[#names + 1] = node.task
   for _, name in ipairs(names) do
     local kind, text = d:flag(name, "func") and "function" or "variable", texts[name]
-    if kind == "function" then text = comments.without(d, name, text) end
-    signature:add(kind, name, portable(text, context.directories))
-    if kind == "variable" and texts[name]:find("${=", 1, true) then
+    signature[#signature + 1] = text_line(context, d, name, text, kind)
+    if kind == "variable" and text:find("${=", 1, true) then
       signature:add("value", name, portable(d:get(name) or "", context.directories))
     end
     if d:flag(name, "export") then signature:add("export", name, "1") end
@@ -188,6 +217,7 @@ end
 ---@field layout string                    version of the sandbox that tasks run in
 ---@field host table<string, string>       identity of the host whose /usr the task sees
 ---@field directories table[]              from `directories`
+---@field made table                       empty at first: entries that were made
 
 --- The entries that both keys of a task begin with.
 ---@param node moonsand.build.Node          with `sources`, the recipe's source list

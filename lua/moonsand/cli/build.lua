@@ -8,7 +8,7 @@ local project = require "moonsand.cli.project"
 local read = require("moonsand.text").read
 local scope = require "moonsand.scope"
 
-local M = {}
+local M = {closes_all = true}
 
 ---@param parser table
 function M.define(parser)
@@ -126,8 +126,9 @@ local function build(args, ui)
   local watched = watch(listener)
   drawn:defer(watched.close)
   local policy, on_failure = failure_policy(args, ui, listener)
+  local config <close> = project.configure(ui)
   local builder <close> = project.builder(ui, {
-    state = args.state, jobs = jobs.number(args.jobs), keep_going = policy == "keep-going",
+    state = args.state, config = config, jobs = jobs.number(args.jobs), keep_going = policy == "keep-going",
     force = args.force, check = args.check, until_task = args["until"], on_failure = on_failure,
     emit = function(event) listener:event(event) end, tick = watched.tick, audit = args.audit,
   })

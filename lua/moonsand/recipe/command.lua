@@ -306,13 +306,21 @@ scan = function(found, text, at, inside)
   return at
 end
 
---- The command words of a shell text.
+local MOST <const> = 1024 -- texts that are remembered
+
+local known, count = {}, 0
+
+--- The command words of a shell text. The answer is not to be changed.
 ---@param text string
 ---@return moonsand.recipe.Commands
 function M.words(text)
-  local found = {called = {}, defined = {}}
+  local found = known[text]
+  if found then return found end
+  found = {called = {}, defined = {}}
   scan(found, text, 1, false)
   for name in pairs(found.defined) do found.called[name] = nil end
+  if count >= MOST then known, count = {}, 0 end
+  known[text], count = found, count + 1
   return found
 end
 

@@ -140,7 +140,6 @@ local note = Data.note
 
 -- The same for a flag of it.
 local function note_flag(self, name)
-  if not self.current then return end
   note(self, name)
   if self.python then self.python:note_flags(name) end
 end
@@ -363,7 +362,7 @@ end
 ---@param flag string
 ---@return any
 function Data:raw_flag(name, flag)
-  note_flag(self, name)
+  if self.current then note_flag(self, name) end
   local record = self.vars[name]
   return record and write.flag_of(record, flag)
 end
@@ -373,9 +372,16 @@ end
 ---@param flag string
 ---@return any
 function Data:flag(name, flag)
-  note_flag(self, name)
+  if self.current then note_flag(self, name) end
   local record = self.vars[name]
-  local value = record and write.flag_of(record, flag)
+  if not record then return nil end
+  local flags = record.flags -- as `flag_of` has it, without a call: most flags are not there
+  local value = flags and flags[flag]
+  if value == nil then
+    flags = record.weak
+    value = flags and flags[flag]
+    if value == nil then return nil end
+  end
   if type(value) == "string" and find(value, "${", 1, true) then
     local key = name .. "[" .. flag .. "]"
     note(self, key)
@@ -398,7 +404,7 @@ end
 ---@param name string
 ---@return table<string, any>
 function Data:flags(name)
-  note_flag(self, name)
+  if self.current then note_flag(self, name) end
   local record, flags = self.vars[name], {}
   if record then
     for flag, value in next, record.weak or {} do flags[flag] = value end

@@ -2,6 +2,7 @@
 local command = require "moonsand.recipe.command"
 local data = require "moonsand.recipe.data"
 local fault = require "moonsand.fault"
+local literal = require "moonsand.recipe.literal"
 local order = require "moonsand.order"
 local override = require "moonsand.recipe.override"
 local python = require "moonsand.recipe.python"
@@ -68,8 +69,14 @@ local function take(d, found, set, contains)
 end
 
 -- References of a text: `${NAME}`, `${@...}`, and the code of `${=...}`.
-local function text_names(d, text, name, set, contains)
+local function text_names(walk, text, name, set, contains)
   if type(text) ~= "string" or not text:find("${", 1, true) then return end
+  local d = walk.d
+  local names = literal.names(d, text, name, walk.settled)
+  if names then
+    for _, each in ipairs(names) do set[each] = true end
+    return
+  end
   take(d, d:found(text, name), set, contains)
   if text:find("${=", 1, true) then
     for code in text:gmatch("%${=([^\n]*)}") do lua_names(d, code, set) end
@@ -87,25 +94,38 @@ local function python_names(d, name, flags, set, contains)
   take(d, found, set, contains)
 end
 
-local function shell_names(d, name, set, contains)
-  text_names(d, d:raw(name), name, set, contains)
+-- The exported variables: what every shell function sees.
+local function exported(walk)
+  local d, list = walk.d, walk.exported
+  if not list then
+    list = {}
+    for _, name in ipairs(d:export_names()) do
+      if data.truth(d:flag(name, "export")) and not data.truth(d:flag(name, "unexport")) then
+        list[#list + 1] = name
+      end
+    end
+    walk.exported = list
+  end
+  return list
+end
+
+local function shell_names(walk, name, set, contains)
+  local d = walk.d
+  text_names(walk, d:raw(name), name, set, contains)
   for word in pairs(command.words(d:get(name) or "").called) do
     if exists(d, word) then set[word] = true end
   end
-  for _, each in ipairs(d:export_names()) do
-    if data.truth(d:flag(each, "export")) and not data.truth(d:flag(each, "unexport")) then
-      set[each] = true
-    end
-  end
+  for _, each in ipairs(exported(walk)) do set[each] = true end
 end
 
-local function function_names(d, name, flags, set, contains)
+local function function_names(walk, name, flags, set, contains)
+  local d = walk.d
   if flags.python then
     python_names(d, name, flags, set, contains)
   elseif flags.lua then
     lua_names(d, d:raw(name) or "", set)
   else
-    shell_names(d, name, set, contains)
+    shell_names(walk, name, set, contains)
   end
   for _, flag in ipairs {"prefuncs", "postfuncs", "exports"} do
     add_words(set, d:flag(name, flag))
@@ -127,29 +147,81 @@ local function contains_lines(d, contains, excluded)
   return table.concat(lines)
 end
 
-local function value_text(d, name, flags, set, excluded)
+local function value_text(walk, name, flags, set, excluded)
+  local d = walk.d
   local text, contains = d:raw(name) or "", {}
   if flags.func then
-    function_names(d, name, flags, set, contains)
+    function_names(walk, name, flags, set, contains)
   else
-    text_names(d, text, name, set, contains)
+    text_names(walk, text, name, set, contains)
   end
   text = text .. contains_lines(d, contains, excluded)
   for _, removed in ipairs(d:removes(name)) do
     contains = {}
-    text_names(d, removed, nil, set, contains)
+    text_names(walk, removed, nil, set, contains)
     text = text .. "\n_remove of " .. removed .. contains_lines(d, contains, excluded)
   end
   return text
 end
 
 -- A flag, as "VARIABLE[flag]".
-local function flag_dependencies(d, variable, flag)
+local function flag_dependencies(walk, variable, flag)
   local set, contains = {}, {}
-  local text = d:raw_flag(variable, flag)
+  local text = walk.d:raw_flag(variable, flag)
   text = type(text) == "string" and text or ""
-  text_names(d, text, variable, set, contains)
+  text_names(walk, text, variable, set, contains)
   return set, text
+end
+
+-- What is remembered while the references of one store are followed.
+local function walk_over(d)
+  local ignored = d:get("BB_BASEHASH_IGNORE_VARS") or ""
+  return {d = d, settled = {}, ignored = ignored, excluded = word_set(" " .. ignored)}
+end
+
+-- Does a flag say more than the text?
+local function tells(flags)
+  return flags and (flags.func or flags.vardeps or flags.vardepsexclude or flags.vardepvalue
+    or flags.vardepvalueexclude)
+end
+
+local none = {}
+
+-- The usual case: a variable whose text says everything. Nil when it is another one.
+local function plain_dependencies(walk, name)
+  local d = walk.d
+  local record = d.vars[name]
+  if d.variants[name] or name:find("[", 1, true) or record
+    and (record.remove or tells(record.flags) or tells(record.weak)) then
+    return nil
+  end
+  local text = d:raw(name)
+  if text == nil then return none, "" end
+  if type(text) ~= "string" then return nil end
+  if not text:find("${", 1, true) then return none, text end
+  return literal.names(d, text, name, walk.settled), text
+end
+
+-- What a name depends on, its text, and the names that do not count for it.
+local function dependencies(walk, name)
+  local names, text = plain_dependencies(walk, name)
+  if names then return names, text, walk.excluded end
+  local d = walk.d
+  local set, flags, excluded = {}, d:flags(name), walk.excluded
+  local exclude = d:flag(name, "vardepsexclude")
+  if exclude then excluded = word_set(exclude .. " " .. walk.ignored) end
+  local variable, flag = name:match("^(.-)%[(.*)%]$")
+  if variable then
+    set, text = flag_dependencies(walk, variable, flag)
+  else
+    text = flags.vardepvalue and d:flag(name, "vardepvalue") or
+      value_text(walk, name, flags, set, excluded)
+  end
+  for piece in (d:flag(name, "vardepvalueexclude") or ""):gmatch("[^|]+") do
+    text = override.replaced(text, piece, "")
+  end
+  add_words(set, d:flag(name, "vardeps"))
+  return order.keys(set), text, excluded
 end
 
 --- What one variable, flag or function depends on directly, and its text for a signature: the
@@ -158,26 +230,12 @@ end
 ---@param name string
 ---@return string[] names sorted, string text
 function M.dependencies(d, name)
-  local set, flags = {}, d:flags(name)
-  local excluded = word_set((d:flag(name, "vardepsexclude") or "") .. " " ..
-    (d:get("BB_BASEHASH_IGNORE_VARS") or ""))
-  local variable, flag = name:match("^(.-)%[(.*)%]$")
-  local text
-  if variable then
-    set, text = flag_dependencies(d, variable, flag)
-  else
-    text = flags.vardepvalue and d:flag(name, "vardepvalue") or
-      value_text(d, name, flags, set, excluded)
+  local names, text, excluded = dependencies(walk_over(d), name)
+  local list = {}
+  for _, each in ipairs(names) do
+    if each ~= name and not excluded[each] then list[#list + 1] = each end
   end
-  for piece in (d:flag(name, "vardepvalueexclude") or ""):gmatch("[^|]+") do
-    text = override.replaced(text, piece, "")
-  end
-  add_words(set, d:flag(name, "vardeps"))
-  for word in pairs(set) do
-    if excluded[word] then set[word] = nil end
-  end
-  set[name] = nil
-  return order.keys(set), text
+  return list, text
 end
 
 --- Every variable and function that a task depends on, directly or not, sorted; without the task.
@@ -185,15 +243,15 @@ end
 ---@param task string
 ---@return string[] names, table<string, string> texts   the text of each name, and of the task
 function M.references(d, task)
-  local texts, names, todo = {}, {}, {task}
+  local texts, names, todo, walk = {}, {}, {task}, walk_over(d)
   while #todo > 0 do
     local name = table.remove(todo)
     if not texts[name] then
-      local direct
-      direct, texts[name] = M.dependencies(d, name)
+      local direct, excluded
+      direct, texts[name], excluded = dependencies(walk, name)
       if name ~= task then names[#names + 1] = name end
       for _, each in ipairs(direct) do
-        if not texts[each] then todo[#todo + 1] = each end
+        if not texts[each] and not excluded[each] then todo[#todo + 1] = each end
       end
     end
   end

@@ -93,7 +93,8 @@ end
 
 --- What a shell function calls that may be functions of the store: command words and `vardeps`.
 local function calls(d, name)
-  local set = command.words(d:get(name) or "").called
+  local set = {}
+  for word in pairs(command.words(d:get(name) or "").called) do set[word] = true end
   for word in (d:flag(name, "vardeps") or ""):gmatch("%S+") do set[word] = true end
   return set
 end
