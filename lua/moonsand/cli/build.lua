@@ -128,8 +128,9 @@ local function build(args, ui)
   local policy, on_failure = failure_policy(args, ui, listener)
   local config <close> = project.configure(ui)
   local builder <close> = project.builder(ui, {
-    state = args.state, config = config, jobs = jobs.number(args.jobs), keep_going = policy == "keep-going",
-    force = args.force, check = args.check, until_task = args["until"], on_failure = on_failure,
+    state = args.state, config = config, jobs = jobs.number(args.jobs),
+    keep_going = policy == "keep-going", force = args.force, check = args.check,
+    until_task = args["until"], on_failure = on_failure,
     emit = function(event) listener:event(event) end, tick = watched.tick, audit = args.audit,
   })
   if args.dry_run then return plan.show(builder, args, ui) end

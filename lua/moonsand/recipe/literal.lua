@@ -1,6 +1,6 @@
---- References that can be read off a text without expanding it: every `${` in it begins a `${NAME}`,
---- and no value that is put in their place brings another reference, or completes one. Most texts
---- of recipes are of this kind, and most of them stand in many recipes.
+--- References that can be read off a text without expanding it: every `${` in it begins a
+--- `${NAME}`, and no value that is put in their place brings another reference, or completes one.
+--- Most texts of recipes are of this kind, and most of them stand in many recipes.
 local M = {}
 
 local byte, find, gmatch, gsub = string.byte, string.find, string.gmatch, string.gsub
@@ -60,7 +60,7 @@ local function is_settled(d, name, settled)
   return answer
 end
 
---- The names that a text refers to, sorted, as expanding it finds them; nil when only that can tell.
+--- The names that a text refers to, sorted, as expanding finds them; nil: only that can tell.
 ---@param d moonsand.recipe.Data
 ---@param text string
 ---@param name? string                        the variable whose value this is
