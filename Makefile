@@ -111,10 +111,13 @@ fuzz-recipes: all
 	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
 	  $(LUA) fuzz/recipes.lua '$(COUNT)' $(SEED)
 
-# BitBake's own answers, where ../shared/data has them, asked of the command.
+# BitBake's own answers, where ../shared/data (or ANSWERS) has them, asked of the command. With
+# BUILD=DIRECTORY, a build directory of OpenEmbedded-Core, those on it, too; that takes long.
 answers: all
 	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
 	  $(LUA) spec/support/outside.lua
+	@[ -z '$(BUILD)' ] || LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' \
+	  LUA_CPATH='$(O)/?.so;;' $(LUA) spec/support/outside_build.lua '$(BUILD)' $(PARTS)
 
 # What ten thousand sandboxes leave behind. It takes some minutes.
 COUNT ?= 10000

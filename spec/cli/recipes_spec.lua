@@ -147,6 +147,41 @@ addtask w
     assert.are.equal("1 /home/me appended", lines[1].stores[""].vars.A.value)
     assert.are.same({"do_x", "do_w"}, lines[1].stores[""].tasks)
     assert.are.equal("2", lines[2].stores[""].vars.B.raw)
+    local flags = lines[1].stores[""].task_flags.do_x
+    assert.are.same({"do_w"}, flags.deps)
+    assert.are.equal("second:do_y", flags.depends)
+    assert.are.same({}, lines[1].stores[""].classes)
+  end)
+
+  it("vars --config shows the configuration, and refuses what goes with a recipe only", function()
+    local env = build_directory()
+    local code, out = call({"vars", "--config", "LOCAL", "--where"}, env)
+    assert.are.equal(0, code)
+    assert.is_truthy(out:find('conf/local.conf:1%s+LOCAL = "1"\n'))
+    code, out = call({"vars", "--config", "--all", "--json"}, env)
+    assert.are.equal(0, code)
+    local vars = json.decode(out).stores[""].vars
+    assert.are.equal("1", vars.LOCAL.value)
+    assert.is_truthy(vars.BBINCLUDED.value:find("conf/local.conf", 1, true))
+    local _, err
+    code, _, err = call({"vars", "--config", "LOKAL"}, env)
+    assert.are.equal(2, code)
+    assert.is_truthy(err:find("the configuration has no variable 'LOKAL'", 1, true))
+    for _, words in ipairs {{"vars"}, {"vars", "--config", "LOCAL", "A"},
+      {"vars", "--config", "--all", "--json", "first"}} do
+      assert.are.equal(2, (call(words, env)), table.concat(words, " "))
+    end
+  end)
+
+  it("tasks --script shows what the run script of a shell task holds", function()
+    local env = build_directory()
+    local code, out = call({"tasks", "first", "--script", "x"}, env)
+    assert.are.equal(0, code)
+    assert.is_truthy(out:find("\n# line: 2, file: [^\n]*/first_2.0.bb\ndo_x%(%) {\n    :\n}\n"))
+    local _, err
+    code, _, err = call({"tasks", "first", "--script", "xx"}, env)
+    assert.are.equal(2, code)
+    assert.is_truthy(err:find("recipe 'first' has no task 'xx'\n  did you mean 'do_x'?", 1, true))
   end)
 
   it("vars --bare reads a file alone, and tells an error by kind and place", function()

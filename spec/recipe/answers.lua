@@ -16,9 +16,9 @@ M.null = null
 
 local root = "/ROOT"
 
---- The directory of the answers, or nil.
+--- The directory of the answers, or nil: ANSWERS, or beside the checkout.
 function M.directory()
-  local path = "../shared/data"
+  local path = os.getenv "ANSWERS" or "../shared/data"
   return core.stat(path) and path or nil
 end
 

@@ -75,6 +75,44 @@ python () {
     assert.are.equal("['do_b'], then ['do_b', 'do_e']", d:get("C"))
   end)
 
+  it("makes a value anew whose list was at hand, once the list is another one", function()
+    local d = assert(read [[
+addtask c after do_b
+A = "${@' '.join(d.getVarFlag('do_c', 'deps', False))}"
+B = "${@'+'.join(d.getVarFlag('do_c', 'deps', False))}"
+]])
+    assert.are.equal("do_b", d:get("A"))
+    assert.are.equal("do_b", d:get("B")) -- Python remembers the list that A has asked for
+    d:set_flag("do_c", "deps", {"do_b", "do_x"})
+    assert.are.equal("do_b do_x", d:get("A"))
+    assert.are.equal("do_b+do_x", d:get("B"))
+  end)
+
+  it("lists flags in the order in which they were set", function()
+    local d = assert(read [[
+F[zeta] = "1"
+F[alpha] = "2"
+F[weak] ??= "3"
+F[mid] = "4"
+F[zeta] = "5"
+F[weak] = "6"
+python () {
+    d.setVar("A", " ".join(d.getVarFlags("F")))
+    d.delVarFlag("F", "zeta")
+    d.setVarFlag("F", "zeta", "7")
+    d.setVarFlag("F", "none", None)
+    d.setVar("B", " ".join(d.getVarFlags("F")))
+}
+]])
+    assert.are.equal("zeta alpha mid weak", d:get("A"))
+    assert.are.equal("alpha mid weak zeta none", d:get("B"))
+  end)
+
+  it("gives the words of a set in the same order in every process", function()
+    local code = "' '.join({'vfat', 'alsa', 'pci', 'bluetooth', 'usb', 'x11', 'wayland'})"
+    assert.are.equal(value(code), value(code))
+  end)
+
   it("changes the store from anonymous functions, and the history names the line", function()
     local d = assert(read [[
 A = "1"

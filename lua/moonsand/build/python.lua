@@ -9,6 +9,10 @@ local M = {}
 local interpreter = "/usr/bin/python3"
 local release = "/etc/os-release" -- metadata asks which distribution it is on
 
+-- The order of a set of words is the same in every process, so a value that is made of one is, too,
+-- and what a task is known by.
+local environment = {LC_ALL = "C.UTF-8", PYTHONHASHSEED = "0"}
+
 -- One mount for each directory, the outer ones first.
 local function mounts(directories)
   local binds, overlays, seen = {{source = release, target = release, optional = true}}, {}, {}
@@ -46,10 +50,10 @@ function M.new(home, bounds)
     table.move(directories, 1, #directories, 2, seen)
     local binds, overlays = mounts(seen)
     local running, failure = sandbox.new {
-      command = {interpreter, "-I", "-S", "-B", home .. "/helper.py",
+      command = {interpreter, "-s", "-S", "-B", home .. "/helper.py", -- -I hides the seed
         tostring(bounds.seconds), tostring(bounds.memory)}, name = "python",
       stdin = stream, stdout = stream, stderr = "inherit", session = false,
-      binds = binds, overlays = overlays, env = {LC_ALL = "C.UTF-8"}, cwd = "/",
+      binds = binds, overlays = overlays, env = environment, cwd = "/",
     }:start()
     if running then return running end
     fault.throw("sandbox", failure.message or tostring(failure))

@@ -11,7 +11,7 @@ local M = {}
 ---@param parser table
 function M.define(parser)
   parser:description "Show the variables of a recipe, or the value of one."
-  parser:argument("recipe"):description("its name, or its file")
+  parser:argument("recipe"):args("?"):description("its name, or its file")
   parser:argument("name"):args("*"):description(
     "a variable, or VARIABLE[flag]; with --all, more recipes")
   parser:flag("--raw"):description("the text before its references are replaced")
@@ -20,6 +20,7 @@ function M.define(parser)
   parser:flag("--json"):description("as JSON")
   parser:flag("--all"):description(
     "with --json: every variable with text, value and flags, a line for each recipe")
+  parser:flag("--config"):description("of the configuration: there is no RECIPE, only NAME")
   parser:flag("--bare"):description("with --all: read each file alone, without a configuration")
 end
 
@@ -40,8 +41,10 @@ end
 
 local function unknown(data, name, recipe)
   local near = fault.nearest(name, data:names())
-  fault.throw("usage", ("recipe '%s' has no variable '%s'"):format(recipe.name, name), {
-    hint = near and ("did you mean '%s'?"):format(near) or "moonsand vars " .. recipe.name,
+  local whose = recipe and ("recipe '%s'"):format(recipe.name) or "the configuration"
+  fault.throw("usage", ("%s has no variable '%s'"):format(whose, name), {
+    hint = near and ("did you mean '%s'?"):format(near) or
+      "moonsand vars " .. (recipe and recipe.name or "--config"),
   })
 end
 
@@ -104,6 +107,10 @@ local function dump_all(args, ui)
   local json = require "dkjson"
   local names = table.move(args.name, 1, #args.name, 2, {args.recipe})
   local config = not args.bare and project.configure(ui)
+  if args.config then
+    ui:print(json.encode(dump.configuration(config.data, json.null)), "\n")
+    return 0
+  end
   local python = args.bare and project.python(ui)
   for _, name in ipairs(names) do
     local record
@@ -123,7 +130,15 @@ local function check(args)
       hint = "moonsand vars --bare --all --json FILE"})
   elseif args.all and not args.json then
     fault.throw("usage", "--all is there as JSON only", {hint = "add --json"})
-  elseif not args.all and #args.name > 1 then
+  elseif args.config and args.bare then
+    fault.throw("usage", "--bare is without a configuration, --config is nothing but that")
+  elseif args.config and args.all and args.recipe then
+    fault.throw("usage", "--config --all shows all variables of the configuration", {
+      hint = "moonsand vars --config " .. args.recipe})
+  elseif not args.config and not args.recipe then
+    fault.throw("usage", "no recipe is named", {
+      hint = "moonsand vars RECIPE, or moonsand vars --config for the configuration alone"})
+  elseif not args.all and #args.name > (args.config and 0 or 1) then
     fault.throw("usage", "one variable at a time", {hint = "moonsand vars RECIPE shows them all"})
   end
 end
@@ -134,8 +149,12 @@ end
 function M.run(args, ui)
   check(args)
   if args.all then return dump_all(args, ui) end
-  local recipe = project.recipe(project.configure(ui), args.recipe)
-  local data, name = recipe.data, args.name[1]
+  local config, recipe = project.configure(ui), nil
+  local data, name = config.data, args.recipe
+  if not args.config then
+    recipe = project.recipe(config, args.recipe)
+    data, name = recipe.data, args.name[1]
+  end
   if name then
     local item = entry(data, name, args)
     if item.value == nil and not (args.flags and next(item.flags)) then

@@ -5,6 +5,7 @@
 -- children.
 local expand = require "moonsand.recipe.expand"
 local fault = require "moonsand.fault"
+local flag_order = require "moonsand.recipe.flag_order"
 local history = require "moonsand.recipe.history"
 local name_list = require "moonsand.recipe.names"
 local override = require "moonsand.recipe.override"
@@ -411,6 +412,15 @@ function Data:flags(name)
     for flag, value in next, record.flags or {} do flags[flag] = value end
   end
   return flags
+end
+
+--- The names of all flags of a variable, in the order in which they were set.
+---@param name string
+---@return string[]
+function Data:flag_names(name)
+  note_flag(self, name)
+  local record = self.vars[name]
+  return record and flag_order.names(record) or {}
 end
 
 --- Is a variable or flag's text one of BitBake's words for true?

@@ -25,13 +25,13 @@ local function error_of(problem)
   return name, message
 end
 
--- Flags that say where a function is, not what it is.
+-- Flags of a file alone that say where a function is, not what it is.
 local quiet_flags = {filename = true, vardeps = true, export_func = true}
 
-local function flags_of(d, name, null)
+local function flags_of(d, name, null, quiet)
   local flags, any = {}, false
   for flag, value in pairs(d:flags(name)) do
-    if not quiet_flags[flag] then
+    if not (quiet and quiet_flags[flag]) then
       if value == false then value = null end
       if flag == "lineno" then value = tostring(value) end
       flags[flag], any = value, true
@@ -40,7 +40,7 @@ local function flags_of(d, name, null)
   return any and flags or nil
 end
 
-local function variable_of(d, name, null)
+local function variable_of(d, name, null, quiet)
   local entry = {}
   local ok, value = pcall(d.raw, d, name)
   if ok then
@@ -54,7 +54,7 @@ local function variable_of(d, name, null)
   else
     entry.error = error_of(value)
   end
-  entry.flags = flags_of(d, name, null)
+  entry.flags = flags_of(d, name, null, quiet)
   return entry
 end
 
@@ -64,14 +64,15 @@ local quiet_names = {FILE = true, BBPATH = true}
 --- One store: its variables with text, value and flags, its tasks in order, its overrides.
 ---@param d moonsand.recipe.Data
 ---@param null any          what stands for no value
----@param only? string[]    these variables, and no others
+---@param bare? boolean       of a file alone: without what every store has
 ---@return table
-function M.store(d, null, only)
+function M.store(d, null, bare)
   local vars, tasks = {}, {}
-  for _, name in ipairs(only or d:names()) do
-    local hidden = not only and (quiet_names[name] or name == "DEPENDS" and d:get(name) == "")
-    if not hidden then vars[name] = variable_of(d, name, null) end
+  for _, name in ipairs(d:names()) do
+    local hidden = bare and (quiet_names[name] or name == "DEPENDS" and d:get(name) == "")
+    if not hidden then vars[name] = variable_of(d, name, null, bare) end
   end
+  if not bare then vars.BBINCLUDED = variable_of(d, "BBINCLUDED", null) end
   for i, task in ipairs(d.state.collected or {}) do tasks[i] = task.name end
   local anonymous = #(d.state.anonymous or {})
   return {
@@ -105,7 +106,7 @@ function M.bare(path, null, python)
     local stores = {[""] = d}
     if not path:find("%.conf$") then stores = finish.recipe(reader, d, path) end
     local dumped = {}
-    for variant, store in pairs(stores) do dumped[variant] = M.store(store, null) end
+    for variant, store in pairs(stores) do dumped[variant] = M.store(store, null, true) end
     return dumped
   end)
   if top.python then top.python:close() end
@@ -118,13 +119,42 @@ function M.bare(path, null, python)
   return record
 end
 
+--- The configuration alone.
+---@param d moonsand.recipe.Data
+---@param null any
+---@return table
+function M.configuration(d, null)
+  return {log = log_of(d), stores = {[""] = M.store(d, null)}}
+end
+
+-- The flags of all tasks, expanded: what the tasks of a build see.
+local function task_flags(d, null)
+  local tasks = {}
+  for _, task in ipairs(d.state.collected or {}) do
+    local flags = {}
+    for flag in pairs(d:flags(task.name)) do
+      local ok, value = pcall(d.flag, d, task.name, flag)
+      flags[flag] = ok and value ~= nil and value or null
+    end
+    flags.deps = setmetatable(task.after, {__jsontype = "array"})
+    tasks[task.name] = flags
+  end
+  return tasks
+end
+
 --- A recipe with all its variants.
 ---@param list moonsand.recipe.Recipe[]   the variants
 ---@param null any
 ---@return table
 function M.recipe(list, null)
   local stores = {}
-  for _, each in ipairs(list) do stores[each.variant] = M.store(each.data, null) end
+  for _, each in ipairs(list) do
+    local store = M.store(each.data, null)
+    store.task_flags = task_flags(each.data, null)
+    store.classes = setmetatable({table.unpack(each.data.state.classes or {})},
+      {__jsontype = "array"})
+    stores[each.variant] = store
+  end
   local log = {}
   for i, text in ipairs(list[1].warnings or {}) do log[i] = "WARNING: " .. text end
   return {file = list[1].file, log = log, stores = stores}

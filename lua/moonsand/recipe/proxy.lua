@@ -84,10 +84,9 @@ local verbs = {}
 
 function verbs.flags(_, d, name)
   local names = {}
-  for flag in pairs(d:flags(name)) do
+  for _, flag in ipairs(d:flag_names(name)) do
     if sub(flag, 1, 1) ~= "_" then names[#names + 1] = flag end
   end
-  table.sort(names)
   return names
 end
 

@@ -1,5 +1,6 @@
 --- The writing half of the datastore (data.lua): its methods that change variables and flags.
 local fault = require "moonsand.fault"
+local flag_order = require "moonsand.recipe.flag_order"
 local override = require "moonsand.recipe.override"
 
 ---@class moonsand.recipe.Data
@@ -250,6 +251,7 @@ function Data:set_flag(name, flag, value, entry, weak)
   local record = own(self, name)
   local kind = weak and "weak" or "flags"
   record[kind] = record[kind] or {}
+  if record[kind][flag] == nil then flag_order.add(record, flag, weak) end
   record[kind][flag] = value
   if entry ~= false then
     self:remember(name, entry or self:entry_of("set", name, value, flag))
@@ -273,6 +275,7 @@ function Data:delete_flag(name, flag, entry)
       if next(flags) == nil then record[kind] = nil end
     end
   end
+  flag_order.remove(record, flag)
   if entry ~= false then
     self:remember(name, entry or self:entry_of("unset", name, nil, flag))
   end
