@@ -1,4 +1,5 @@
 --- `moonsand vars RECIPE [NAME]`: the variables of a recipe, and where their values come from.
+local compact = require "moonsand.cli.show.compact"
 local core = require "moonsand.core"
 local dump = require "moonsand.recipe.dump"
 local fault = require "moonsand.fault"
@@ -104,22 +105,24 @@ end
 
 -- One line of JSON for each recipe.
 local function dump_all(args, ui)
-  local json = require "dkjson"
+  local null = {}
+  local encoder = compact.new(null)
   local names = table.move(args.name, 1, #args.name, 2, {args.recipe})
   local config = not args.bare and project.configure(ui)
   if args.config then
-    ui:print(json.encode(dump.configuration(config.data, json.null)), "\n")
+    ui:print(encoder:encode(dump.configuration(config.data, null)), "\n")
     return 0
   end
   local python = args.bare and project.python(ui)
   for _, name in ipairs(names) do
     local record
     if args.bare then
-      record = dump.bare(project.absolute(name), json.null, python)
+      record = dump.bare(project.absolute(name), null, python)
     else
-      record = dump.recipe(project.variants(config, name), json.null)
+      record = dump.recipe(project.variants(config, name), null)
+      config.loaded[record.file] = nil -- there may be many more
     end
-    ui:print(json.encode(record), "\n")
+    ui:print(encoder:encode(record), "\n")
   end
   return 0
 end

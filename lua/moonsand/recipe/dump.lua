@@ -28,11 +28,17 @@ end
 -- Flags of a file alone that say where a function is, not what it is.
 local quiet_flags = {filename = true, vardeps = true, export_func = true}
 
+-- A copy that stays a list in JSON when it is empty.
+local function list_of(values)
+  return setmetatable({table.unpack(values)}, {__jsontype = "array"})
+end
+
 local function flags_of(d, name, null, quiet)
   local flags, any = {}, false
   for flag, value in pairs(d:flags(name)) do
     if not (quiet and quiet_flags[flag]) then
       if value == false then value = null end
+      if type(value) == "table" and value ~= null then value = list_of(value) end
       if flag == "lineno" then value = tostring(value) end
       flags[flag], any = value, true
     end
@@ -74,6 +80,7 @@ function M.store(d, null, bare)
   end
   if not bare then vars.BBINCLUDED = variable_of(d, "BBINCLUDED", null) end
   for i, task in ipairs(d.state.collected or {}) do tasks[i] = task.name end
+  tasks = list_of(tasks)
   local anonymous = #(d.state.anonymous or {})
   return {
     vars = vars, tasks = tasks, overrides = table.concat(d:active_overrides(), ":"),
@@ -81,10 +88,10 @@ function M.store(d, null, bare)
   }
 end
 
-local function log_of(d)
+local function log_of(warnings)
   local log = {}
-  for i, text in ipairs(d.log) do log[i] = "WARNING: " .. text end
-  return log
+  for i, text in ipairs(warnings) do log[i] = "WARNING: " .. text end
+  return list_of(log)
 end
 
 --- Read one file alone, without a configuration.
@@ -110,7 +117,7 @@ function M.bare(path, null, python)
     return dumped
   end)
   if top.python then top.python:close() end
-  local record = {log = log_of(top)}
+  local record = {log = log_of(top.log)}
   if ok then
     record.stores = result
   else
@@ -124,7 +131,7 @@ end
 ---@param null any
 ---@return table
 function M.configuration(d, null)
-  return {log = log_of(d), stores = {[""] = M.store(d, null)}}
+  return {log = log_of(d.log), stores = {[""] = M.store(d, null)}}
 end
 
 -- The flags of all tasks, expanded: what the tasks of a build see.
@@ -134,9 +141,10 @@ local function task_flags(d, null)
     local flags = {}
     for flag in pairs(d:flags(task.name)) do
       local ok, value = pcall(d.flag, d, task.name, flag)
-      flags[flag] = ok and value ~= nil and value or null
+      if not ok or value == nil then value = null end
+      flags[flag] = type(value) == "table" and value ~= null and list_of(value) or value
     end
-    flags.deps = setmetatable(task.after, {__jsontype = "array"})
+    flags.deps = list_of(task.after)
     tasks[task.name] = flags
   end
   return tasks
@@ -151,13 +159,10 @@ function M.recipe(list, null)
   for _, each in ipairs(list) do
     local store = M.store(each.data, null)
     store.task_flags = task_flags(each.data, null)
-    store.classes = setmetatable({table.unpack(each.data.state.classes or {})},
-      {__jsontype = "array"})
+    store.classes = list_of(each.data.state.classes or {})
     stores[each.variant] = store
   end
-  local log = {}
-  for i, text in ipairs(list[1].warnings or {}) do log[i] = "WARNING: " .. text end
-  return {file = list[1].file, log = log, stores = stores}
+  return {file = list[1].file, log = log_of(list[1].warnings or {}), stores = stores}
 end
 
 return M
