@@ -1,9 +1,12 @@
 --- `--audit`: of what tasks did with their sysroots, what their recipes should say otherwise. A
 --- dependency that is declared and never opened; files of one that is there only because another
---- one needs it; writes to a sysroot. They are warnings: no result depends on them.
+--- one needs it; writes to a sysroot. For `--audit=full` also files of the host, and what was
+--- looked for in vain. They are warnings: no result depends on them.
+local execute = require "moonsand.build.execute"
 local graph = require "moonsand.build.graph"
 local observe = require "moonsand.build.observe"
 local order = require "moonsand.order"
+local outside = require "moonsand.build.outside"
 local place = require "moonsand.build.place"
 local read = require("moonsand.text").read
 local words = require("moonsand.text").words
@@ -13,15 +16,17 @@ local M = {}
 local LARGEST <const> = 8 << 20 -- bytes of a file that is searched for the names of others
 
 ---@class moonsand.build.Finding
----@field kind "unused"|"transitive"|"write"
+---@field kind "unused"|"transitive"|"write"|"host"|"probe"
 ---@field recipe string
 ---@field text string           one sentence
 ---@field fix string            what to do: for "transitive" the line that the recipe lacks
 ---@field where? string         "file:line"
----@field dependency? string    unused, transitive: the recipe that it is about
+---@field dependency? string    unused, transitive: the recipe that it is about; host, probe: who
+---  has the file, host also: the package
 ---@field through? string[]     transitive: the declared dependencies that bring it along
----@field task? string          transitive, write
----@field path? string          transitive: below the sysroot; write: below /work
+---@field task? string          transitive, write, host, probe
+---@field path? string          transitive: below the sysroot; write: below /work; host, probe:
+---  absolute, inside
 
 -- A recipe of the build as it is looked at.
 local function subject(node)
@@ -47,12 +52,12 @@ local function observation(build, node)
 end
 
 local function add_node(build, own, node)
-  local seen = observation(build, node)
-  if #node.sysroots == 0 and not seen then return end
+  local seen, full = observation(build, node), build.options.audit == "full"
+  if #node.sysroots == 0 and not seen and not full then return end
   own.nodes[#own.nodes + 1], own.seen[node] = node, seen
   for _, offer in ipairs(node.sysroots) do own.offers[offer.recipe.name] = offer end
-  if seen then return end
-  own.incomplete = true
+  if seen and (seen.full or not full) then return end
+  own.incomplete = own.incomplete or not seen and #node.sysroots > 0
   if node.record then own.unseen[#own.unseen + 1] = node.name end -- else it has not ended well
 end
 
@@ -223,15 +228,33 @@ local function writes(own, add)
   end
 end
 
-local function note(build, count, findings, unseen)
+local function note(build, count, findings, unseen, rest)
   if #unseen > 0 then
     local names = table.concat(unseen, " ", 1, math.min(#unseen, 5))
-    build.events:send("note", {text = ("audit: %d task%s, made without --audit, told nothing: "
-      .. "%s%s; -f TASK runs one again"):format(#unseen, #unseen == 1 and "" or "s", names,
+    local option = build.options.audit == "full" and "--audit=full" or "--audit"
+    build.events:send("note", {text = ("audit: %d task%s, made without %s, told nothing: "
+      .. "%s%s; -f TASK runs one again"):format(#unseen, #unseen == 1 and "" or "s", option, names,
       #unseen > 5 and " ..." or "")})
+  end
+  if rest > 0 then
+    build.events:send("note", {text = ("audit: %d other name%s looked for in vain, and no recipe "
+      .. "here has one of them: %s/RECIPE/audit.do_TASK"):format(rest, rest == 1 and " was"
+      or "s were", build.directory)})
   end
   build.events:send("note", {text = ("audit: %d finding%s in %d recipe%s"):format(findings,
     findings == 1 and "" or "s", count, count == 1 and "" or "s")})
+end
+
+-- What each task was seen to do, beside its log: all of it, not only what is worth a finding.
+local function write_seen(build, own)
+  for _, node in ipairs(own.nodes) do
+    local seen = own.seen[node]
+    local file = seen and seen.full and io.open(execute.path(build.directory, node, "audit"), "w")
+    if file then
+      file:write(observe.encode(seen))
+      file:close()
+    end
+  end
 end
 
 --- Look at what the tasks of a build did, in it or when their results were made; each finding is
@@ -243,6 +266,7 @@ function M.run(build, nodes)
   local findings, planned, unseen = {}, {}, {}
   for _, node in ipairs(nodes) do planned[node.name] = true end
   local list = subjects(build, nodes)
+  local beyond = build.options.audit == "full" and outside.new(build, list)
   for _, own in ipairs(list) do
     local function add(finding)
       finding.recipe = own.recipe.name
@@ -256,9 +280,14 @@ function M.run(build, nodes)
     end
     transitive(build, own, add)
     writes(own, add)
+    if beyond then
+      beyond:host(own, add)
+      beyond:probes(own, add)
+      write_seen(build, own)
+    end
     table.move(own.unseen, 1, #own.unseen, #unseen + 1, unseen)
   end
-  note(build, #list, #findings, unseen)
+  note(build, #list, #findings, unseen, beyond and beyond.rest or 0)
   return findings
 end
 

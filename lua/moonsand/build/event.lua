@@ -40,8 +40,8 @@ local M = {}
 ---@field patterns? string[]     task_ended, failed: of lines that the recipe calls errors
 ---@field hint? string           task_ended, failed: the next step
 ---@field kept? string           task_ended, failed: the directory that `moonsand shell` needs
----@field kind? "unused"|"transitive"|"write"   audit_finding, like the next five; also task,
----  where, text
+---@field kind? "unused"|"transitive"|"write"|"host"|"probe"   audit_finding, like the next five;
+---  also task, where, text
 ---@field recipe? string
 ---@field dependency? string
 ---@field through? string[]

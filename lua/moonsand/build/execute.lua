@@ -33,7 +33,8 @@ local mounts = {target = "/work/recipe-sysroot", native = "/work/recipe-sysroot-
 ---@field jobs? moonsand.build.Jobserver
 ---@field fetcher moonsand.build.Fetcher
 ---@field directory string                  logs and run scripts: <directory>/<recipe>/log.do_x
----@field audit? boolean                    note what tasks open of their sysroots
+---@field audit? boolean|"full"             note what tasks open of their sysroots; full: and of
+---  the host, and what they look for in vain
 
 local function check(ok, problem, errno)
   if not ok then fault.throw("fs", problem, {errno = errno}) end
@@ -321,6 +322,7 @@ function M.run(workshop, node, on_output, on_message)
     log = "log." .. node.task, made = function(options, scripts)
       observer = workshop.audit and observe.new(workshop, setting) or nil
       options.watch = observer and observer.watch
+      options.observe = observer and observer.observe
       scripts_of.save(workshop.directory, node, scripts)
       names.note_order(("%s/%s"):format(workshop.directory, node.recipe.name), node.task)
     end,

@@ -37,7 +37,8 @@ local M = {}
 ---@field check? boolean                   run every task of the recipes that are asked for once
 ---  more, and compare the results
 ---@field environment? table<string, string>  for fetching: proxies
----@field audit? boolean                  look at what tasks open of their dependencies: `findings`
+---@field audit? boolean|"full"           look at what tasks open of their dependencies: `findings`;
+---  full: also at what they use of the host, and look for in vain
 ---@field sync? "each"|"batch"|"off"       how the store is opened, when it is given as a path
 ---@field host? table<string, string>      identity of the host; read from it unless given
 
@@ -45,7 +46,7 @@ local known = {
   config = "table", store = true, downloads = "string", directory = "string", emit = "function",
   tick = "function", on_failure = "function", until_task = "string",
   jobs = "number", keep_going = "boolean", check = "boolean", force = "table",
-  environment = "table", host = "table", sync = "string", audit = "boolean",
+  environment = "table", host = "table", sync = "string", audit = true,
 }
 
 ---@class moonsand.build.Builder
@@ -69,6 +70,10 @@ local function check_options(options)
     if kind ~= true and type(value) ~= kind then
       fault.throw("usage", ("build: '%s' must be a %s"):format(name, kind))
     end
+  end
+  local audit = options.audit
+  if audit ~= nil and type(audit) ~= "boolean" and audit ~= "full" then
+    fault.throw("usage", "build: 'audit' must be true, false or \"full\"")
   end
   for _, name in ipairs {"config", "store", "downloads"} do
     if options[name] == nil then

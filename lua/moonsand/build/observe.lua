@@ -1,8 +1,12 @@
 --- What a task did with its sysroots, for `--audit`: whose files it opened, and where it wrote to
---- them or tried to. It is kept beside the task's result, and changes nothing of it.
+--- them or tried to. For `--audit=full` also which files of the host it used, and what it looked
+--- for in vain. It is kept beside the task's result, and changes nothing of it.
 local core = require "moonsand.core"
+local fault = require "moonsand.fault"
 local order = require "moonsand.order"
 local read = require("moonsand.text").read
+local sandbox = require "moonsand.sandbox"
+local sought = require "moonsand.build.sought"
 
 local M = {}
 
@@ -11,11 +15,17 @@ local WORK <const> = "/work/"
 local places = {target = "recipe-sysroot", native = "recipe-sysroot-native"}
 local MOST_WRITES <const> = 20
 
+-- What a task sees of the host. /usr/local is not there, and of /etc only what packages make.
+local host = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}
+
 ---@class moonsand.build.Observation
 ---@field lost boolean                 was more opened than the kernel kept note of?
 ---@field opened {kind: "target"|"native", recipe: string, path: string}[]   a file that several
 ---  recipes bring is there once for each
 ---@field written string[]             paths below /work
+---@field full? boolean                were the next two looked at?
+---@field host? {use: "opens"|"runs", path: string, real: string}[]   files of the host
+---@field sought? string[]             the first path of each name that was nowhere
 
 -- Who brings which file: directory -> name -> recipes. Trees of one sysroot that share a path agree
 -- about its content, so each of them counts.
@@ -57,6 +67,7 @@ end
 
 ---@class moonsand.build.Observer
 ---@field watch string[]   directories inside, for the sandbox
+---@field observe? string[]   paths inside, the same
 local Observer = {}
 Observer.__index = Observer
 
@@ -66,6 +77,11 @@ Observer.__index = Observer
 ---@return moonsand.build.Observer
 function M.new(workshop, setting)
   local self = setmetatable({watch = {}, places = {}}, Observer)
+  if workshop.audit == "full" then
+    self.observe = table.move(host, 1, #host, 1, {})
+    for _, name in order.sorted(places) do table.insert(self.observe, WORK .. name) end
+    self.rooted = setting.trees.root ~= nil
+  end
   for kind, name in order.sorted(places) do
     local list = setting.trees[kind] or {}
     for path, files in order.sorted(#list > 0 and index_of(workshop.store, list) or {}) do
@@ -110,6 +126,36 @@ local function refused_writes(log, list)
   end
 end
 
+local function is_of_host(path) return path:find "^/usr/" and not path:find "^/usr/local/" end
+
+-- Of a root that is made of layers, each file is a layer's.
+local function used_of_host(observed)
+  local list = {}
+  for _, one in ipairs(observed) do
+    if one.state == "file" and (one.opened or one.executed) and is_of_host(one.real) then
+      list[#list + 1] = {use = one.executed and "runs" or "opens", path = one.path, real = one.real}
+    end
+  end
+  return list
+end
+
+-- A name that was found anywhere is not missing.
+local function in_vain(observed)
+  local found, seen, list = {}, {}, {}
+  for _, one in ipairs(observed) do
+    local name = one.state ~= "absent" and sought.of(one.path)
+    if name then found[name.key] = true end
+  end
+  for _, one in ipairs(observed) do
+    local name = one.state == "absent" and sought.of(one.path)
+    if name and not found[name.key] and not seen[name.key] then
+      seen[name.key] = true
+      list[#list + 1] = one.path
+    end
+  end
+  return list
+end
+
 --- What there is to say after the run.
 ---@param result moonsand.sandbox.Result
 ---@param upper string      the directory that the task wrote to
@@ -118,7 +164,7 @@ end
 function Observer:finish(result, upper, log_path)
   local seen = {lost = false, opened = {}, written = {}}
   for _, unmet in ipairs(result.not_enforced) do
-    if unmet.option == "watch" then seen.lost = true end
+    if unmet.option == "watch" or unmet.option == "observe" then seen.lost = true end
   end
   for _, path in ipairs(result.opened or {}) do
     local directory, name = path:match "^(.*)/([^/]*)$"
@@ -126,6 +172,10 @@ function Observer:finish(result, upper, log_path)
   end
   for _, name in order.sorted(places) do written_to_upper(upper, seen.written, name) end
   refused_writes(read(log_path), seen.written)
+  if result.observed then
+    seen.full, seen.sought = true, in_vain(result.observed)
+    seen.host = self.rooted and {} or used_of_host(result.observed)
+  end
   return seen
 end
 
@@ -138,24 +188,58 @@ function M.encode(seen)
   if seen.lost then say "lost" end
   for _, one in ipairs(seen.opened) do say(one.kind, one.recipe, one.path) end
   for _, path in ipairs(seen.written) do say("written", path) end
+  if seen.full then lines[#lines + 1] = "full" end
+  for _, one in ipairs(seen.host or {}) do say(one.use, one.path .. "\t" .. one.real) end
+  for _, path in ipairs(seen.sought or {}) do say("sought", path) end
   return table.concat(lines, "\n") .. "\n"
 end
+
+local take = {}
+
+function take.written(seen, rest) table.insert(seen.written, rest) end
+
+function take.sought(seen, rest) table.insert(seen.sought, rest) end
+
+local function take_used(use)
+  return function(seen, rest)
+    local path, real = rest:match "^([^\t]+)\t([^\t]+)$"
+    if path then table.insert(seen.host, {use = use, path = path, real = real}) end
+  end
+end
+
+take.opens, take.runs = take_used "opens", take_used "runs"
+
+local function take_opened(kind)
+  return function(seen, rest)
+    local recipe, path = rest:match "^(%S+) (.+)$"
+    if recipe then table.insert(seen.opened, {kind = kind, recipe = recipe, path = path}) end
+  end
+end
+
+take.target, take.native = take_opened "target", take_opened "native"
 
 --- The other way round; nil when it is not one.
 ---@param text? string
 ---@return moonsand.build.Observation?
 function M.decode(text)
   if not text or text:sub(1, #HEADER + 1) ~= HEADER .. "\n" then return nil end
-  local seen = {lost = text:find("\nlost\n", 1, true) ~= nil, opened = {}, written = {}}
+  local seen = {lost = text:find("\nlost\n", 1, true) ~= nil, opened = {}, written = {},
+    host = {}, sought = {}}
+  if text:find("\nfull\n", 1, true) then seen.full = true end
   for word, rest in text:gmatch "\n(%l+) ([^\n]+)" do
-    local recipe, path = rest:match "^(%S+) (.+)$"
-    if word == "written" then
-      table.insert(seen.written, rest)
-    elseif places[word] and recipe then
-      table.insert(seen.opened, {kind = word, recipe = recipe, path = path})
-    end
+    if take[word] then take[word](seen, rest) end
   end
+  if not seen.full then seen.host, seen.sought = nil, nil end
   return seen
+end
+
+--- Can tasks be observed on this host, as `--audit=full` does it? Otherwise a fault says why not.
+function M.check_host()
+  local result = sandbox.new {command = {"true"}, observe = {"/"}}:run()
+  if result.ok and #result.observed > 0 then return end
+  fault.throw("host", "--audit=full: tasks cannot be observed on this host: "
+    .. (result.message or tostring(result)), {hint = result.hint
+    or "moonsand build --audit tells what is opened of dependencies"})
 end
 
 return M

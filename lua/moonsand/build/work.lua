@@ -8,6 +8,7 @@ local fault = require "moonsand.fault"
 local jobserver = require "moonsand.build.jobserver"
 local journal = require "moonsand.build.journal"
 local loop = require "moonsand.loop"
+local observe = require "moonsand.build.observe"
 local order = require "moonsand.order"
 local pressure = require "moonsand.build.pressure"
 local request = require "moonsand.build.request"
@@ -234,6 +235,7 @@ function M.run(self, targets)
   undo:defer(function() written:close() end)
   local list
   list, self.times = M.weighed(self, nodes)
+  if self.options.audit == "full" and has_scripts(list) then observe.check_host() end
   self.events:send("build_started", {
     total = #nodes, run = #list, jobs = self.jobs, targets = targets,
     checks = self.options.check and #checks or nil,

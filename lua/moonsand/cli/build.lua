@@ -24,9 +24,11 @@ function M.define(parser)
     :description("run TASK although its result is known")
   parser:option("--until"):argname("TASK"):description("of each recipe only the tasks up to TASK")
   parser:flag("--audit")
-    :description("say which dependencies are never used, and which are used without being declared")
+    :description("say which dependencies are never used, and which are used without being declared;"
+      .. " --audit=full: also what is used of the host, and looked for in vain")
   parser:flag("--check")
     :description("run each task of the targets' recipes once more; tell what differs")
+  parser:flag("--audit-full"):hidden(true) -- what check_words makes of --audit=full
   parser:option("-C --directory"):argname("DIR"):description("begin in DIR")
   parser:option("--state"):argname("DIR")
     :description("where store, downloads and logs are (MOONSAND_DIR, else ~/.cache/moonsand)")
@@ -41,16 +43,15 @@ function M.define(parser)
   parser:flag("-v --verbose"):description("show the output of the tasks, too")
 end
 
---- `--audit` takes no value: what would be one is told why it is none.
----@param words string[]
+--- `--audit` takes its value behind "=" only: a word after it is a target.
+---@param words string[]   changed
 function M.check_words(words)
-  for _, word in ipairs(words) do
+  for i, word in ipairs(words) do
     local value = word:match "^%-%-audit=(.*)$"
     if value == "full" then
-      fault.throw("usage", "'--audit=full': files of the host, and what is looked for in vain, are "
-        .. "not looked at yet", {hint = "moonsand build --audit: what is opened of dependencies"})
+      words[i] = "--audit-full"
     elseif value then
-      fault.throw("usage", ("'--audit=%s': there is only --audit"):format(value))
+      fault.throw("usage", ("'--audit=%s': there are --audit and --audit=full"):format(value))
     end
   end
 end
@@ -131,7 +132,8 @@ local function build(args, ui)
     state = args.state, config = config, jobs = jobs.number(args.jobs),
     keep_going = policy == "keep-going", force = args.force, check = args.check,
     until_task = args["until"], on_failure = on_failure,
-    emit = function(event) listener:event(event) end, tick = watched.tick, audit = args.audit,
+    emit = function(event) listener:event(event) end, tick = watched.tick,
+    audit = args.audit_full and "full" or args.audit,
   })
   if args.dry_run then return plan.show(builder, args, ui) end
   return builder:run(args.target), policy

@@ -36,7 +36,9 @@ function M.verbs()
   for i, pair in ipairs(main.verbs) do
     local parser = main.parser(pair[1], require("moonsand.cli." .. pair[1]))
     local verb = {name = pair[1], about = pair[2], options = {}, recipes = false}
-    for j, option in ipairs(parser._options) do verb.options[j] = option_of(option) end
+    for _, option in ipairs(parser._options) do
+      if not option._hidden then table.insert(verb.options, option_of(option)) end
+    end
     for _, argument in ipairs(parser._arguments) do
       verb.recipes = verb.recipes or takes_recipes[argument._name] == true
       verb.choices = verb.choices or argument._choices
