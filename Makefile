@@ -50,14 +50,14 @@ $(O)/core/%.o: core/%.c $(wildcard core/*.h)
 LUA_LIBS = -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive -lm
 STATIC_LIBS = $(CORE_LIBS:-l%=-l:lib%.a)
 
-$(O)/bin/bundle.h: bin/bundle.lua bin/start.lua $(modules)
+$(O)/bin/bundle.h: bin/bundle.lua bin/slim.lua bin/start.lua $(modules)
 	@mkdir -p $(@D)
 	$(LUA) bin/bundle.lua $(@D) $(modules)
 
-$(O)/bin/moonsand.o: bin/moonsand.c $(O)/bin/bundle.h
+$(O)/bin/%.o: bin/%.c bin/memory.h $(O)/bin/bundle.h
 	$(CC) $(CFLAGS) $(WARN) -I/usr/include/lua5.4 -I$(O)/bin -Wa,-I$(O)/bin -c -o $@ $<
 
-$(O)/moonsand/moonsand: $(O)/bin/moonsand.o $(objects)
+$(O)/moonsand/moonsand: $(O)/bin/moonsand.o $(O)/bin/memory.o $(objects)
 	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $^ $(LUA_LIBS) $(STATIC_LIBS)
 
 # The two commands. Each looks first for the Debian packages that it uses (.ci/need).

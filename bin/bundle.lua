@@ -1,19 +1,21 @@
 --- Compile Lua files into one: `lua5.4 bin/bundle.lua DIRECTORY FILE...` writes bundle.bin, the
 --- code of all of them, and bundle.h, where each begins (bin/moonsand.c).
+local slim = dofile "bin/slim.lua"
+
 local directory = arg[1]
 
---- Size and time of files, in their order.
-local function states(paths)
+--- Size and time of the modules' files, in their order.
+local function states(modules)
   local words = {}
-  for i, path in ipairs(paths) do words[i] = "'" .. path .. "'" end
+  for i, module in ipairs(modules) do words[i] = "'" .. module.source .. "'" end
   local ask = "stat -L --printf='%s %.9Y\\n' " .. table.concat(words, " ")
   local pipe <close> = assert(io.popen(ask))
-  local list = {}
+  local found = {}
   for size, seconds, rest in pipe:read("a"):gmatch("(%d+) (%d+)%.(%d+)\n") do
-    list[#list + 1] = {size = size, mtime_ns = seconds .. rest}
+    found[#found + 1] = {size = size, mtime_ns = seconds .. rest}
   end
-  assert(#list == #paths, "stat has not seen every file")
-  return list
+  assert(#found == #modules, "stat has not seen every file")
+  return found
 end
 
 --- "lua/moonsand/cli/run.lua" -> "moonsand.cli.run"
@@ -21,11 +23,10 @@ local function module_name(path)
   return (path:gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", "."))
 end
 
-local list, paths = {}, {}
+local list = {}
 
 local function add(name, path, shown)
-  list[#list + 1] = {name = name, path = shown}
-  paths[#paths + 1] = path
+  list[#list + 1] = {name = name, source = path, path = shown}
 end
 
 add("start", "bin/start.lua", "../bin/start.lua")
@@ -37,15 +38,16 @@ for _, name in ipairs {"argparse", "dkjson"} do
   local path = package.searchpath(name, package.path)
   if path and path:sub(1, 1) == "/" then add(name, path, path) end
 end
+table.sort(list, function(a, b) return a.name < b.name end) -- bin/moonsand.c looks by halves
 
 local bin <close> = assert(io.open(directory .. "/bundle.bin", "wb"))
 local header <close> = assert(io.open(directory .. "/bundle.h", "w"))
 local at = 0
-for i, state in ipairs(states(paths)) do
+for i, state in ipairs(states(list)) do
   local module = list[i]
-  local source <close> = assert(io.open(paths[i], "rb"))
+  local source <close> = assert(io.open(module.source, "rb"))
   local prefix = module.path:sub(1, 1) == "/" and "@" or "@lua/"
-  local code = string.dump(assert(load(source:read "a", prefix .. module.path, "t")))
+  local code = slim(string.dump(assert(load(source:read "a", prefix .. module.path, "t"))))
   assert(bin:write(code))
   assert(header:write(("{\"%s\", \"%s\", %s, %sLL, %d, %d},\n"):format(module.name, module.path,
     state.size, state.mtime_ns, at, #code)))

@@ -11,9 +11,12 @@
 #include <lualib.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "memory.h"
 
 enum { BUG = 70, CREDIT = 4096 /* KiB */ };
 
@@ -23,7 +26,7 @@ typedef struct Module {
   size_t at, length; /* of its code in the bundle */
 } Module;
 
-/* bin/bundle.lua writes both. */
+/* bin/bundle.lua writes both; the names are sorted. */
 static const Module modules[] = {
 #include "bundle.h"
 };
@@ -35,11 +38,14 @@ extern const char moonsand_bundle[];
 
 extern int luaopen_moonsand_core(lua_State *L);
 
+static int compare_name(const void *name, const void *module)
+{
+  return strcmp(name, ((const Module *)module)->name);
+}
+
 static const Module *find_module(const char *name)
 {
-  for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
-    if (strcmp(modules[i].name, name) == 0) return &modules[i];
-  return NULL;
+  return bsearch(name, modules, sizeof modules / sizeof *modules, sizeof *modules, compare_name);
 }
 
 static int unchanged(const Module *module, const char *path)
@@ -90,6 +96,20 @@ static void on_interrupt(int sig)
               LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+/* warn("@on") and warn("@off") as the lua command has them: off at first (lauxlib.c). */
+static void on_warning(void *state, const char *text, int more)
+{
+  static int on, within;
+
+  (void)state;
+  if (!within && !more && text[0] == '@') {
+    if (strcmp(text, "@on") == 0 || strcmp(text, "@off") == 0) on = text[2] == 'n';
+    return;
+  }
+  if (on) fprintf(stderr, "%s%s%s", within ? "" : "Lua warning: ", text, more ? "" : "\n");
+  within = more;
+}
+
 static void push_own_path(lua_State *L)
 {
   char path[PATH_MAX];
@@ -121,10 +141,11 @@ static int start(lua_State *L)
 
 int main(int argc, char **argv)
 {
-  lua_State *L = luaL_newstate();
+  lua_State *L = lua_newstate(memory_for_lua, NULL);
 
   (void)argc;
   if (!L) return BUG;
+  lua_setwarnf(L, on_warning, NULL);
   lua_gc(L, LUA_GCGEN, 0, 0); /* as the lua command */
   lua_gc(L, LUA_GCSTEP, -CREDIT); /* a small command ends before anything is collected */
   interruptible = L;

@@ -71,7 +71,7 @@ enum { MULTIPLEXED = 0 };
 
 static bool same(const char *known, const char *name, size_t length)
 {
-  return strncmp(known, name, length) == 0 && known[length] == '\0';
+  return known[0] == name[0] && strncmp(known, name, length) == 0 && known[length] == '\0';
 }
 
 const Multiplexed *syscall_multiplexed(const Abi *abi, const char *name, size_t length)

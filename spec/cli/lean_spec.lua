@@ -24,6 +24,14 @@ describe("a parser of the options that are given", function()
     end
   end)
 
+  it("is not needed for no words at all", function()
+    local full = main.parser("run", run):parse {}
+    for name, value in pairs(full) do
+      assert.same({}, value, name)
+    end
+    assert.same({rest = {"true"}}, main.parse("run", run, {"--", "true"}))
+  end)
+
   it("does not know the others", function()
     assert.has_error(function()
       main.lean_parser("run", run, {}):parse {"--pty"}

@@ -81,6 +81,7 @@ end
 --- Mistakes and `--help` are for the parser that knows all options.
 local function parsed(name, verb, words)
   if verb.lean then
+    if #words == 0 then return {} end
     local ok, args = pcall(function() return new_parser(name, verb, words):parse(words) end)
     if ok then return args end
   end

@@ -1,7 +1,8 @@
 --- What the library says of keys, said of options: `'idle_timeout'` is `--idle-timeout` to somebody
 --- who wrote a command line.
+local lazy = require "moonsand.lazy"
 local fault = require "moonsand.fault"
-local options = require "moonsand.cli.options"
+local options = lazy "moonsand.cli.options"
 
 local M = {}
 

@@ -9,8 +9,8 @@ local kernel = require "moonsand.sandbox.kernel"
 local limits = require "moonsand.sandbox.limits"
 local namespaces = require "moonsand.sandbox.namespaces"
 local network = require "moonsand.sandbox.network"
-local observe = require "moonsand.sandbox.observe"
-local overlay = require "moonsand.sandbox.overlay"
+local observe = lazy "moonsand.sandbox.observe"
+local overlay = lazy "moonsand.sandbox.overlay"
 local owner = lazy "moonsand.sandbox.owner"
 local plan = require "moonsand.sandbox.plan"
 local redirect = require "moonsand.sandbox.redirect"
@@ -25,7 +25,7 @@ local function bind_step(entry)
 end
 
 local makers = {
-  {"overlays", overlay.step},
+  {"overlays", function(e) return overlay.step(e) end},
   {"tmpfs", function(e) return {"tmpfs", target = e.target, size = e.size, mode = e.mode} end},
   {"binds", bind_step},
   {"dirs", function(e) return {"mkdir", target = e.target, mode = e.mode} end},
@@ -154,7 +154,7 @@ local function add_program(steps, options, fds, term)
   add_bounds(steps, options, capabilities.keep(options))
   add(steps, options.bounds)
   add(steps, (limits.resources(options.limits)))
-  add(steps, observe.step(options), options.filter)
+  add(steps, options.observe and observe.step(options), options.filter)
   add(steps, {"fds", map = fds or redirect.shown(options)})
   add(steps, {"exec", argv = argv(options), env = env, path = env.PATH,
     session = options.session ~= false, init = not options.as_init, terminal = options.pty})

@@ -87,6 +87,7 @@ end
 
 --- A rule without the names that are let through.
 local function without(rule, allowed)
+  if not next(allowed) then return rule end
   local own = {rule[1], when = rule.when}
   for i = 2, #rule do
     if not allowed[rule[i]] then own[#own + 1] = rule[i] end

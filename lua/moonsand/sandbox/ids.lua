@@ -1,6 +1,7 @@
 --- Who the program is inside: from the options `ids`, `uid` and `gid` to the step of the plan.
+local lazy = require "moonsand.lazy"
 local fault = require "moonsand.fault"
-local idmap = require "moonsand.sandbox.idmap"
+local idmap = lazy "moonsand.sandbox.idmap"
 local order = require "moonsand.order"
 local subordinate = require "moonsand.sandbox.subordinate"
 

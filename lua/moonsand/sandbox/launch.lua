@@ -6,8 +6,8 @@ local fault = require "moonsand.fault"
 local isolation = lazy "moonsand.sandbox.isolation"
 local leftovers = lazy "moonsand.sandbox.leftovers"
 local limits = require "moonsand.sandbox.limits"
-local observe = require "moonsand.sandbox.observe"
-local overlay = require "moonsand.sandbox.overlay"
+local observe = lazy "moonsand.sandbox.observe"
+local overlay = lazy "moonsand.sandbox.overlay"
 local owner = lazy "moonsand.sandbox.owner"
 local result = require "moonsand.sandbox.result"
 local running = require "moonsand.sandbox.running"
@@ -44,7 +44,7 @@ function M.prepare(given, undo)
   end
   if own.isolation == "filters" then prepare_scratch(own, undo) end
   own.watched = watch.open(own, undo)
-  own.observer = observe.open(own, undo)
+  own.observer = own.observe and observe.open(own, undo)
   return own
 end
 

@@ -3,7 +3,7 @@ local lazy = require "moonsand.lazy"
 local check = require "moonsand.sandbox.check"
 local core = require "moonsand.core"
 local order = require "moonsand.order"
-local overlay = require "moonsand.sandbox.overlay"
+local overlay = lazy "moonsand.sandbox.overlay"
 local owner = lazy "moonsand.sandbox.owner"
 
 local M = {}
@@ -94,7 +94,7 @@ local function entry(list, i, value)
   return own, where
 end
 
-local finish = {overlays = overlay.check}
+local finish = {overlays = function(...) return overlay.check(...) end}
 
 local function check_idmap(own, where)
   if not own.idmap then return end

@@ -13,7 +13,7 @@ local landlock = lazy "moonsand.sandbox.landlock"
 local limit = require "moonsand.sandbox.limit"
 local mounts = require "moonsand.sandbox.mounts"
 local namespaces = require "moonsand.sandbox.namespaces"
-local observe = require "moonsand.sandbox.observe"
+local observe = lazy "moonsand.sandbox.observe"
 local order = require "moonsand.order"
 local profile = require "moonsand.sandbox.profile"
 local redirect = require "moonsand.sandbox.redirect"
@@ -154,7 +154,7 @@ local function check_values(given)
   capabilities.check(given)
   namespaces.check(given)
   watch.check(given)
-  observe.check(given)
+  if given.observe then observe.check(given) end
   if given.isolation ~= nil then isolation.check(given) end
 end
 

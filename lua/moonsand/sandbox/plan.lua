@@ -2,8 +2,8 @@
 local lazy = require "moonsand.lazy"
 local core = require "moonsand.core"
 local hooks = lazy "moonsand.sandbox.hooks"
-local idmap = require "moonsand.sandbox.idmap"
-local names = require "moonsand.sandbox.names"
+local idmap = lazy "moonsand.sandbox.idmap"
+local names = lazy "moonsand.sandbox.names"
 local order = require "moonsand.order"
 
 local M = {}

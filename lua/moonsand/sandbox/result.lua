@@ -4,7 +4,7 @@ local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local gates = lazy "moonsand.sandbox.gates"
 local hint = lazy "moonsand.sandbox.hint"
-local names = require "moonsand.sandbox.names"
+local names = lazy "moonsand.sandbox.names"
 local vocabulary = require "moonsand.sandbox.limit"
 
 local M = {}

@@ -1,6 +1,7 @@
 --- The program's file descriptors: what the caller said about them, as an fd map and as pipes to
 --- read. The three streams are 0, 1 and 2 of it.
-local capture = require "moonsand.sandbox.capture"
+local lazy = require "moonsand.lazy"
+local capture = lazy "moonsand.sandbox.capture"
 local core = require "moonsand.core"
 local descriptor = require "moonsand.sandbox.descriptor"
 local fault = require "moonsand.fault"

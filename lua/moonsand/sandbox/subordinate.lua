@@ -1,7 +1,8 @@
 --- The ids that the host gives to a user (subuid(5)), with the lines that say so.
+local lazy = require "moonsand.lazy"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
-local idmap = require "moonsand.sandbox.idmap"
+local idmap = lazy "moonsand.sandbox.idmap"
 local text = require "moonsand.text"
 
 local M = {}
