@@ -87,7 +87,7 @@ static int self_fd(lua_State *L)
 
 /* A child never returns from the functions on its stack, so nobody tells the sanitizer that their
    variables are gone: without this, the next child's would seem to be out of their scope. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
 #define FRESH_STACK(stack) ASAN_UNPOISON_MEMORY_REGION(stack, STACK_SIZE)
 #else

@@ -15,6 +15,15 @@
 
 #include "core.h"
 
+/* What gcc says by a macro, clang says by a feature. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#endif
+#endif
+
 typedef struct IdRange {
   uint32_t inside, outside, count;
 } IdRange;
@@ -154,6 +163,8 @@ struct Check {
   int step; /* number from 1; 0: a direct call */
   int words; /* where those of the step's array part begin: 2 after the verb's name */
   const char *verb;
+  char *room; /* what is left of a block for small pieces */
+  size_t left;
 };
 
 struct Verb {

@@ -65,7 +65,7 @@ const Verb verbs[] = {
 const Verb *verb_find(const char *name)
 {
   for (const Verb *v = verbs; v->name; v++)
-    if (strcmp(v->name, name) == 0) return v;
+    if (v->name[0] == name[0] && strcmp(v->name, name) == 0) return v;
   return NULL;
 }
 
