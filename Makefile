@@ -14,7 +14,7 @@ SHAREDIR = $(PREFIX)/share/moonsand
 MANDIR = $(PREFIX)/share/man
 
 WARN = -std=gnu11 -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
-CORE_CFLAGS = $(WARN) -fPIC -fvisibility=hidden -I/usr/include/lua5.4 -Wa,-I$(O)/core
+CORE_CFLAGS = $(WARN) -pthread -fPIC -fvisibility=hidden -I/usr/include/lua5.4 -Wa,-I$(O)/core
 CORE_LIBS = -lcap -lseccomp
 # core/init.c is a program of its own: our pid 1.
 objects = $(patsubst core/%.c,$(O)/core/%.o,$(filter-out core/init.c,$(wildcard core/*.c)))
@@ -29,7 +29,7 @@ all: $(O)/moonsand/core.so $(O)/moonsand/moonsand
 
 $(O)/moonsand/core.so: $(objects)
 	@mkdir -p $(@D)
-	$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $(objects) $(CORE_LIBS)
+	$(CC) -shared $(CFLAGS) -pthread $(LDFLAGS) -o $@ $(objects) $(CORE_LIBS)
 
 # The program that is pid 1 of a sandbox: no libc, one page. It travels inside of core.so.
 INIT_CFLAGS = -std=gnu11 -Os -Wall -Wextra -Wshadow -Wconversion -ffreestanding -fno-stack-protector \
@@ -58,7 +58,7 @@ $(O)/bin/%.o: bin/%.c bin/memory.h $(O)/bin/bundle.h
 	$(CC) $(CFLAGS) $(WARN) -I/usr/include/lua5.4 -I$(O)/bin -Wa,-I$(O)/bin -c -o $@ $<
 
 $(O)/moonsand/moonsand: $(O)/bin/moonsand.o $(O)/bin/memory.o $(objects)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,-E -o $@ $^ $(LUA_LIBS) $(STATIC_LIBS)
+	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -Wl,-E -o $@ $^ $(LUA_LIBS) $(STATIC_LIBS)
 
 # The two commands. Each looks first for the Debian packages that it uses (.ci/need).
 demo:
@@ -140,7 +140,7 @@ clones:
 	@$(MAKE) --no-print-directory -s all
 	@LUA='$(LUA)' sh .ci/clones '$(PLACE)' $(TARGETS)
 
-$(O)/bench/stage: BENCH_LIBS = -lcrypto
+$(O)/bench/stage: BENCH_LIBS = -lcrypto -pthread
 
 $(O)/bench/%: bench/%.c
 	@mkdir -p $(@D)

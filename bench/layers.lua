@@ -1,5 +1,6 @@
 --- What layers cost: staging a sysroot by overlay against links and copies, set-up and tear-down;
---- many layers; freeze against the hash alone; look-ups; a build of which all is known.
+--- many layers; freeze against the hash alone, on as many processors; look-ups; a build of which
+--- all is known.
 ---
 ---   lua5.4 bench/layers.lua [ROUNDS [PART...]]   `make bench` sets LUA_PATH, LUA_CPATH and O
 ---
@@ -7,6 +8,7 @@
 --- takes every way once, in turn; the figures are medians. All lies on the disk of TMPDIR; caches
 --- are warm, nothing is synced.
 local core = require "moonsand.core"
+local jobs = require "moonsand.cli.jobs"
 local layer = require "moonsand.layer"
 local rounds = require "bench.support.rounds"
 local sandbox = require "moonsand.sandbox"
@@ -167,23 +169,35 @@ local function freeze(scratch, options)
   return core.clock() - began, os.clock() - busy
 end
 
+-- Each way needs a layer that the store has not yet.
+local function freeze_round(times, round, threads)
+  local scratch <close> = store:scratch()
+  gibibyte(scratch.upper)
+  local file = assert(io.open(scratch.upper .. "/round", "w"))
+  file:write(round, threads)
+  file:close()
+  local seconds, busy = helper("hash", scratch.upper, threads)
+  local own, own_busy = freeze(scratch, {threads = threads})
+  table.insert(times.own, own)
+  table.insert(times.wall, own / seconds)
+  table.insert(times.cpu, own_busy / busy)
+  store:close()
+  store = layer.open(place .. "/store", {sync = "off"})
+  store:gc {max_used = 0}
+end
+
 function parts.freeze()
-  local wall, cpu, ours = {}, {}, {}
-  for i = 1, count do
-    local scratch <close> = store:scratch()
-    gibibyte(scratch.upper)
-    local file = assert(io.open(scratch.upper .. "/round", "w"))
-    file:write(i) -- another layer each time
-    file:close()
-    local seconds, busy = helper("hash", scratch.upper)
-    local own, own_busy = freeze(scratch)
-    ours[i], wall[i], cpu[i] = own, own / seconds, own_busy / busy
-    store:close()
-    store = layer.open(place .. "/store", {sync = "off"})
-    store:gc {max_used = 0}
+  local most = jobs.number()
+  local ways, all = {1, most > 1 and most or nil}, {}
+  for i = 1, #ways do all[i] = {own = {}, wall = {}, cpu = {}} end
+  for round = 1, count do
+    for i, threads in ipairs(ways) do freeze_round(all[i], round, threads) end
   end
-  print(("freeze of 10,000 files, 1 GiB: %.0f ms, %.2f of the hash alone, cpu %.2f"):format(
-    rounds.median(ours) * 1000, rounds.median(wall), rounds.median(cpu)))
+  for i, threads in ipairs(ways) do
+    print(("freeze of 10,000 files, 1 GiB, %d processors: %.0f ms, %.2f of the hash alone on as "
+      .. "many, cpu %.2f"):format(threads, rounds.median(all[i].own) * 1000,
+      rounds.median(all[i].wall), rounds.median(all[i].cpu)))
+  end
 end
 
 function parts.touched()

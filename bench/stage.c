@@ -3,7 +3,7 @@
      stage link FROM TO         a hard link for each file, then all is removed
      stage symlink FROM TO      a symbolic link for each, the same
      stage overlay POINT DIR... a read-only overlay is mounted, and unmounted
-     stage hash DIR             SHA-256 of each file, as fast as libcrypto
+     stage hash DIR [THREADS]   SHA-256 of each file, as fast as libcrypto
      stage run TO PROGRAM...    a program that makes TO, then all of TO is removed */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -13,6 +13,8 @@
 #include <limits.h>
 #include <linux/mount.h>
 #include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +28,8 @@
 
 typedef struct Job {
   int symbolic;
-  EVP_MD *method;
-  EVP_MD_CTX *context;
-  unsigned char buffer[1 << 17];
+  char **files;
+  size_t count, room;
 } Job;
 
 typedef void Visit(Job *job, int from, int to, const char *name, const char *path);
@@ -84,20 +85,6 @@ static void make_link(Job *job, int from, int to, const char *name, const char *
   if (result < 0) err(1, "%s", path);
 }
 
-static void hash(Job *job, int from, int to, const char *name, const char *path)
-{
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  int fd = openat(from, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  ssize_t n;
-
-  (void)to;
-  if (fd < 0 || EVP_DigestInit_ex2(job->context, job->method, NULL) != 1) err(1, "%s", path);
-  while ((n = read(fd, job->buffer, sizeof job->buffer)) > 0)
-    EVP_DigestUpdate(job->context, job->buffer, (size_t)n);
-  if (n < 0 || EVP_DigestFinal_ex(job->context, digest, NULL) != 1) err(1, "%s", path);
-  close(fd);
-}
-
 static void remove_all(int parent, const char *name)
 {
   int fd = open_at(parent, name);
@@ -147,14 +134,60 @@ static void overlay(const char *point, char **lower)
   if (umount2(point, 0) < 0) err(1, "%s", point);
 }
 
-static void hash_all(Job *job, const char *path)
+static void note(Job *job, int from, int to, const char *name, const char *path)
 {
-  job->method = EVP_MD_fetch(NULL, "SHA256", NULL);
-  job->context = EVP_MD_CTX_new();
-  if (job->method == NULL || job->context == NULL) errx(1, "no SHA-256");
-  walk(job, open_at(AT_FDCWD, path), -1, path, hash);
-  EVP_MD_CTX_free(job->context);
-  EVP_MD_free(job->method);
+  (void)from;
+  (void)to;
+  (void)name;
+  if (job->count == job->room) {
+    job->room = job->room == 0 ? 1024 : 2 * job->room;
+    job->files = realloc(job->files, job->room * sizeof *job->files);
+    if (job->files == NULL) err(1, "realloc");
+  }
+  job->files[job->count] = strdup(path);
+  if (job->files[job->count++] == NULL) err(1, "strdup");
+}
+
+static atomic_size_t next_file;
+
+static void hash(const char *path, EVP_MD *method, EVP_MD_CTX *context)
+{
+  unsigned char digest[EVP_MAX_MD_SIZE], buffer[1 << 17];
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  ssize_t n;
+
+  if (fd < 0 || EVP_DigestInit_ex2(context, method, NULL) != 1) err(1, "%s", path);
+  while ((n = read(fd, buffer, sizeof buffer)) > 0)
+    EVP_DigestUpdate(context, buffer, (size_t)n);
+  if (n < 0 || EVP_DigestFinal_ex(context, digest, NULL) != 1) err(1, "%s", path);
+  close(fd);
+}
+
+static void *hash_some(void *arg)
+{
+  const Job *job = arg;
+  EVP_MD *method = EVP_MD_fetch(NULL, "SHA256", NULL);
+  EVP_MD_CTX *context = EVP_MD_CTX_new();
+  size_t i;
+
+  if (method == NULL || context == NULL) errx(1, "no SHA-256");
+  while ((i = atomic_fetch_add(&next_file, 1)) < job->count)
+    hash(job->files[i], method, context);
+  EVP_MD_CTX_free(context);
+  EVP_MD_free(method);
+  return NULL;
+}
+
+static void hash_all(Job *job, const char *path, int threads)
+{
+  pthread_t others[64];
+
+  walk(job, open_at(AT_FDCWD, path), -1, path, note);
+  if (threads > 64) threads = 64;
+  for (int i = 1; i < threads; i++)
+    if (pthread_create(&others[i], NULL, hash_some, job) != 0) errx(1, "pthread_create");
+  hash_some(job);
+  for (int i = 1; i < threads; i++) pthread_join(others[i], NULL);
 }
 
 static void run(const char *to, char **argv)
@@ -188,7 +221,7 @@ int main(int argc, char **argv)
   if (argc < 3) errx(2, "see the head of bench/stage.c");
   job.symbolic = strcmp(argv[1], "symlink") == 0;
   if (strcmp(argv[1], "hash") == 0)
-    hash_all(&job, argv[2]);
+    hash_all(&job, argv[2], argc > 3 ? atoi(argv[3]) : 1);
   else if (strcmp(argv[1], "overlay") == 0)
     overlay(argv[2], argv + 3);
   else if (strcmp(argv[1], "run") == 0)

@@ -197,12 +197,20 @@ core.tree = {}
 --- One directory below a root, through no link: entries in byte order.
 --- hash: read and hash files. grant: give the owner u+r on files, u+rwx on directories. normalise:
 --- a time in nanoseconds; files become 0644 or 0755, the directory 0755, of that time, without
---- xattrs; what is reported is the state before; files with several names are left alone.
+--- xattrs; what is reported is the state before; files with several names are left alone. threads:
+--- how many may hash, as many as there are processors unless given; all have ended when it returns.
 ---@param root moonsand.Fd|integer
 ---@param directory string  "." is the root
----@param options? {hash?: boolean, grant?: boolean, normalise?: integer}
+---@param options? {hash?: boolean, grant?: boolean, normalise?: integer, threads?: integer}
 ---@return moonsand.core.Listing?, string? message, integer? errno
 function core.tree.list(root, directory, options) end
+
+--- Several directories at once, so that several threads have something to do where each has little.
+---@param root moonsand.Fd|integer
+---@param directories string[]
+---@param options? {hash?: boolean, grant?: boolean, normalise?: integer, threads?: integer}
+---@return moonsand.core.Listing[]?, string? message, integer? errno
+function core.tree.lists(root, directories, options) end
 
 --- A regular file below a root as a new file; blocks are shared where the file system can. The
 --- digest is that of the bytes that went over.

@@ -1,5 +1,5 @@
 /*
-** SHA-256 at the speed of libcrypto: one context, one buffer a Lua state, nothing per call.
+** SHA-256 at the speed of libcrypto: one context, one buffer a thread, nothing per call.
 ** The first hash loads the library: that takes longer than all the rest of the core's start, and
 ** who makes a sandbox by hand hashes nothing.
 */
@@ -19,7 +19,7 @@
 #include "path.h"
 
 #define HASHER_TYPE "moonsand.hasher"
-#define HASHER_FIELD "moonsand.hasher.shared"
+#define HASHERS_FIELD "moonsand.hashers"
 
 #define TEXT(macro) TEXT_OF(macro)
 #define TEXT_OF(word) #word
@@ -130,6 +130,7 @@ static void load(lua_State *L, Crypto *crypto)
   }
 }
 
+/* A new one, on the top. */
 static Hasher *hasher_new(lua_State *L)
 {
   Hasher *h = lua_newuserdatauv(L, sizeof *h, 0);
@@ -141,21 +142,28 @@ static Hasher *hasher_new(lua_State *L)
   h->method = h->crypto.fetch(NULL, "SHA256", NULL);
   h->context = h->crypto.new_context();
   if (h->method == NULL || h->context == NULL) luaL_error(L, "libcrypto has no SHA-256");
-  lua_setfield(L, LUA_REGISTRYINDEX, HASHER_FIELD);
+  return h;
+}
+
+Hasher *hash_nth(lua_State *L, int n)
+{
+  Hasher *h;
+
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, HASHERS_FIELD);
+  if (lua_rawgeti(L, -1, n + 1) == LUA_TNIL) {
+    lua_pop(L, 1);
+    hasher_new(L);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, n + 1);
+  }
+  h = luaL_checkudata(L, -1, HASHER_TYPE);
+  lua_pop(L, 2); /* the registry keeps it */
   return h;
 }
 
 Hasher *hash_get(lua_State *L)
 {
-  Hasher *h;
-
-  if (lua_getfield(L, LUA_REGISTRYINDEX, HASHER_FIELD) == LUA_TNIL) {
-    lua_pop(L, 1);
-    return hasher_new(L);
-  }
-  h = luaL_checkudata(L, -1, HASHER_TYPE);
-  lua_pop(L, 1); /* the registry keeps it */
-  return h;
+  return hash_nth(L, 0);
 }
 
 /* sha256(bytes) -> 64 hex digits */

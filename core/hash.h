@@ -1,4 +1,4 @@
-/* SHA-256 for the files that hash: one hasher a Lua state, kept in the registry. */
+/* SHA-256 for the files that hash: a hasher for each thread, kept in the registry of a Lua state. */
 #ifndef MOONSAND_HASH_H
 #define MOONSAND_HASH_H
 
@@ -11,6 +11,8 @@ enum { HASH_HEX = 65 }; /* 64 digits and the zero */
 typedef struct Hasher Hasher;
 
 Hasher *hash_get(lua_State *L);
+/* Those of other threads: from 1 on; 0 is the one of hash_get. */
+Hasher *hash_nth(lua_State *L, int n);
 int hash_start(Hasher *h);
 int hash_add(Hasher *h, const void *bytes, size_t count);
 int hash_finish(Hasher *h, char hex[HASH_HEX]);

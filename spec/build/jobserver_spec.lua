@@ -121,6 +121,20 @@ describe("the tokens of a killed task", function()
     assert.are.same({"next started", "other ended"}, trace)
   end)
 
+  it("that lie unused are lent to who has one, and come back", function()
+    local dir <close> = host.scratch()
+    local pool <close> = jobserver.open(dir.path, 3, fill)
+    pool:take()
+    do
+      local spare <close> = pool:spare()
+      assert.are.equal(2, spare.count)
+      local none <close> = pool:spare()
+      assert.are.equal(0, none.count)
+    end
+    local spare <close> = pool:spare()
+    assert.are.equal(2, spare.count)
+  end)
+
   it("are put back by builds whose task was killed, too", function()
     local here = project.new()
     here:write {["a/a_1.bb"] = "do_compile() {\n    kill -9 $$\n}\n",

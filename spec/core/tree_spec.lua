@@ -125,6 +125,92 @@ describe("tree.list", function()
   end)
 end)
 
+-- Enough for several threads to be worth their start.
+local function large(dir)
+  local block = ("0123456789abcdef"):rep(4096)
+  for i = 1, 30 do dir:file(("d/%02d"):format(i), block:rep(i % 5) .. i) end
+  dir:file("d/empty")
+  layers.fill(dir.path, {["d/link"] = "->01", ["e/small"] = "one", ["e/sub/"] = ""})
+  assert(core.set_xattr(dir.path .. "/d/07", "user.a", "1"))
+  assert(core.link(dir.path .. "/d/08", dir.path .. "/second"))
+end
+
+describe("tree.lists", function()
+  it("gives what tree.list gives of each, with any number of threads", function()
+    local dir <close> = host.scratch()
+    large(dir)
+    local root <close> = assert(core.open(dir.path, "dir"))
+    local wanted = {}
+    for i, path in ipairs {"d", ".", "e"} do
+      wanted[i] = assert(core.tree.list(root, path, {hash = true, threads = 1}))
+    end
+    for _, threads in ipairs {1, 2, 3, 40} do
+      local found = assert(core.tree.lists(root, {"d", ".", "e"}, {hash = true, threads = threads}))
+      assert.are.same(wanted, found)
+    end
+    assert.are.equal("1", wanted[1][7].xattrs["user.a"])
+    assert.are.equal(core.sha256("one"), wanted[3][1].digest)
+  end)
+
+  it("leaves no thread behind, and no descriptor", function()
+    local dir <close> = host.scratch()
+    large(dir)
+    local root <close> = assert(core.open(dir.path, "dir"))
+    assert(core.tree.list(root, "d", {hash = true, threads = 8}))
+    local before = host.count_fds()
+    for _ = 1, 20 do
+      assert(core.tree.list(root, "d", {hash = true, threads = 8}))
+      assert.are.equal(1, #core.readdir "/proc/self/task")
+    end
+    collectgarbage()
+    assert.are.equal(before, host.count_fds())
+  end)
+
+  it("normalises with several threads as with one", function()
+    local function made(threads)
+      local dir <close> = host.scratch()
+      large(dir)
+      assert(core.chmod(dir.path .. "/d/09", 448)) -- 0700
+      local root <close> = assert(core.open(dir.path, "dir"))
+      assert(core.tree.list(root, "d", {hash = true, normalise = 5000000000, threads = threads}))
+      local after = assert(core.tree.list(root, "d"))
+      for _, entry in ipairs(after) do
+        entry.ino = nil
+        if entry.nlink then entry.mtime_ns = nil end -- it is left alone
+      end
+      return after
+    end
+    local one = made(1)
+    assert.are.same(one, made(4))
+    assert.are.equal(493, one[9].mode) -- 0755
+    assert.is_nil(one[7].xattrs)
+  end)
+
+  it("names the first entry that it could not read, whoever read it", function()
+    if host.is_root() then return pending("root may read everything") end
+    local dir <close> = host.scratch()
+    large(dir)
+    for _, name in ipairs {"21", "12", "30"} do assert(core.chmod(dir.path .. "/d/" .. name, 0)) end
+    local root <close> = assert(core.open(dir.path, "dir"))
+    for _ = 1, 5 do
+      local listings, message = core.tree.lists(root, {"e", "d"}, {hash = true, threads = 4})
+      assert.is_nil(listings)
+      assert.are.equal("d/12: Permission denied", message)
+    end
+  end)
+
+  it("names the directory that is not there", function()
+    local dir <close> = host.scratch()
+    dir:dir("a")
+    local root <close> = assert(core.open(dir.path, "dir"))
+    assert.are.same({}, core.tree.lists(root, {}))
+    assert.are.equal("none: No such file or directory",
+      select(2, core.tree.lists(root, {"a", "none"})))
+    assert.has_error(function() core.tree.lists(root, {"a", 1}) end)
+    assert.has_error(function() core.tree.lists(root, {"a"}, {threads = 0}) end)
+  end)
+end)
+
 describe("tree.copy", function()
   local function copy(dir, text)
     dir:file("from", text)

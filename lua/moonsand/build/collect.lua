@@ -19,14 +19,14 @@ end
 local take = {}
 
 --- Everything below ${D}.
-function take.outputs(store, node, digests)
+function take.outputs(store, node, digests, threads)
   return store:tree_from({
     stack = stack_of(store, digests), path = below_work(node.data:get "D"),
-  }, {name = node.name, missing = "empty"})
+  }, {name = node.name, missing = "empty", threads = threads})
 end
 
 -- The image may be there already: do_install's own tree.
-local function image(store, node, digests, path)
+local function image(store, node, digests, path, threads)
   if path == node.data:get "D" then
     for i = #node.before, 1, -1 do
       local digest = node.before[i].record.trees.outputs
@@ -35,13 +35,14 @@ local function image(store, node, digests, path)
     end
   end
   return store:tree_from({stack = stack_of(store, digests), path = below_work(path)},
-    {name = node.name, missing = "empty"})
+    {name = node.name, missing = "empty", threads = threads})
 end
 
 --- The directories of SYSROOT_DIRS below SYSROOT_SOURCE, without SYSROOT_DIRS_IGNORE.
-function take.sysroot(store, node, digests)
+function take.sysroot(store, node, digests, threads)
   local d = node.data
-  local whole = image(store, node, digests, d:get "SYSROOT_SOURCE" or d:get "D")
+  local whole = image(store, node, digests, d:get "SYSROOT_SOURCE" or d:get "D",
+    threads)
   return store:collect(whole, {
     directories = words(d:get "SYSROOT_DIRS"), ignore = words(d:get "SYSROOT_DIRS_IGNORE"),
     name = node.name,
@@ -52,13 +53,14 @@ end
 ---@param store moonsand.Store
 ---@param node moonsand.build.Node
 ---@param top? moonsand.Layer   the layer that the task itself froze
+---@param threads? integer   to hash with; one unless given
 ---@return table<string, string> trees   name -> digest
-function M.run(store, node, top)
+function M.run(store, node, top, threads)
   local digests, trees = assert(resolve.over(node)), {}
   if top then table.insert(digests, 1, top.digest) end
   for _, name in ipairs(words(node.data:flag(node.task, "collect"))) do
     assert(take[name], "unknown tree")
-    trees[name] = take[name](store, node, digests).digest
+    trees[name] = take[name](store, node, digests, threads or 1).digest
   end
   return trees
 end

@@ -331,7 +331,9 @@ function M.run(workshop, node, on_output, on_message)
   node.observed = observer and observer:finish(result, scratch.upper, M.path(workshop.directory,
     node, "log"))
   if not failure then
-    return workshop.store:freeze(scratch, {over = setting.over, name = node.name})
+    local spare <close> = workshop.jobs:spare()
+    return workshop.store:freeze(scratch, {over = setting.over, name = node.name,
+      threads = 1 + spare.count})
   end
   if result.outcome ~= "setup_failed" then
     write(scratch.path .. "/failure", kept.encode(setting, failure))

@@ -46,6 +46,21 @@ function Jobserver:give(killed)
   self:write(1)
 end
 
+local Spare = {__name = "moonsand.build.Spare"}
+Spare.__index = Spare
+
+function Spare:__close()
+  self.pool:write(self.count)
+end
+
+--- Tokens that nobody uses just now, for whoever has one already: `count` of them, until it is
+--- closed.
+---@return {count: integer}
+function Jobserver:spare()
+  local bytes = self.jobs > 1 and self.pipe:read(self.jobs - 1) or ""
+  return setmetatable({pool = self, count = #bytes}, Spare)
+end
+
 --- Environment that tells make about the pool.
 ---@return table<string, string>
 function Jobserver:environment()

@@ -41,7 +41,9 @@ function runners.task(build, node)
     end
   end)
   if not frozen then return nil, failure end
-  return {layer = frozen.digest, trees = collect.run(build.store, node, frozen)}
+  local spare <close> = build.workshop.jobs:spare()
+  local trees = collect.run(build.store, node, frozen, 1 + spare.count)
+  return {layer = frozen.digest, trees = trees}
 end
 
 function runners.collect(build, node)

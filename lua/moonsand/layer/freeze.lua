@@ -3,10 +3,10 @@
 --- that are not the layer's own, second names of files, and the layers it was written over; not the
 --- times. Two runs that write the same over the same are one
 --- layer, and the layer on disk keeps the times of the run that came first, all of them.
+local batch = require "moonsand.layer.batch"
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
 local fault = require "moonsand.fault"
-local pace = require "moonsand.layer.pace"
 local stack = require "moonsand.layer.stack"
 
 local M = {}
@@ -61,8 +61,10 @@ function add.symlink(job, path, entry)
   job.files = job.files + 1
 end
 
-function add.directory(job, path)
-  M.scan(job, path)
+local scan
+
+function add.directory(job, path, _, below, i)
+  scan(job, path, below(i))
 end
 
 local function add_special(job, path, entry)
@@ -70,22 +72,18 @@ local function add_special(job, path, entry)
   job.files = job.files + 1
 end
 
---- Add the lines of a directory and of everything below it.
----@param job table
----@param path string  "." is the top
-function M.scan(job, path)
-  pace.step(job)
-  local listing = disk.must("read", core.tree.list(job.root, path,
-    {hash = job.hash, grant = job.grant}))
+-- Add the lines of a directory and of everything below it; "." is the top.
+function scan(job, path, listing)
+  local below = batch.below(job, path == "." and "" or path, listing, job.options)
   job:add("d", ("%04o"):format(listing.mode), stack.is_opaque(listing) and "opaque" or "-",
     escape(path))
   add_xattrs(job, path, listing.xattrs)
-  for _, entry in ipairs(listing) do
+  for i, entry in ipairs(listing) do
     local name = path == "." and entry.name or path .. "/" .. entry.name
     if stack.is_whiteout(entry) then
       job:add("w", escape(name))
     else
-      (add[entry.type] or add_special)(job, name, entry)
+      (add[entry.type] or add_special)(job, name, entry, below, i)
       if entry.uid then job:add("o", entry.uid, entry.gid, escape(name)) end
       add_xattrs(job, name, entry.xattrs)
     end
@@ -101,15 +99,17 @@ end
 --- The canonical text of a directory that was an upper.
 ---@param path string
 ---@param over string[]  digests of the layers it was written over, first wins
----@param options? {hash?: boolean, grant?: boolean}  hash = false: sizes only, for a quick check
+---@param options? {hash?: boolean, grant?: boolean, threads?: integer}  hash = false: sizes only,
+---  for a quick check; threads: to hash with, as many as there are processors unless given
 ---@return moonsand.Scan
 function M.text(path, over, options)
   options = options or {}
   local root <close> = disk.must("open", core.open(path, "dir"))
   local job = setmetatable({root = root, lines = {"moonsand layer 2"}, files = 0, bytes = 0,
-    names = {}, hash = options.hash ~= false, grant = options.grant}, Job)
+    names = {}, options = {hash = options.hash ~= false, grant = options.grant,
+    threads = options.threads}}, Job)
   for _, digest in ipairs(over) do job:add("over", digest) end
-  M.scan(job, ".")
+  scan(job, ".", batch.top(job, ".", job.options))
   job.lines[#job.lines + 1] = ""
   local text = table.concat(job.lines, "\n")
   return {text = text, digest = core.sha256(text), files = job.files, bytes = job.bytes}

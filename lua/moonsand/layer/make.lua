@@ -29,9 +29,10 @@ end
 ---@param content string
 ---@param over string[]   digests of the layers it was written over
 ---@param name? string
+---@param threads? integer   to hash with
 ---@return moonsand.Layer
-function M.put_layer(store, scratch, content, over, name)
-  local scan = freeze.text(content, over, {grant = true})
+function M.put_layer(store, scratch, content, over, name, threads)
+  local scan = freeze.text(content, over, {grant = true, threads = threads})
   return put(store, scratch, {kind = "layer", digest = scan.digest, content = content,
     manifest = scan.text, files = scan.files, bytes = scan.bytes, name = name,
     over = #over > 0 and table.concat(over, " ") or nil})
@@ -54,7 +55,7 @@ end
 --- See Store:freeze.
 ---@param store moonsand.Store
 ---@param scratch moonsand.Scratch
----@param options? {over?: (string|moonsand.Layer)[], name?: string}
+---@param options? {over?: (string|moonsand.Layer)[], name?: string, threads?: integer}
 ---@return moonsand.Layer
 function M.freeze(store, scratch, options)
   options = options or {}
@@ -62,14 +63,14 @@ function M.freeze(store, scratch, options)
   for i, layer in ipairs(options.over or {}) do
     over[i] = layout.check_digest(type(layer) == "table" and layer.digest or layer)
   end
-  return M.put_layer(store, scratch, scratch.upper, over, options.name)
+  return M.put_layer(store, scratch, scratch.upper, over, options.name, options.threads)
 end
 
 -- The node of a directory of ours that was made a tree in place.
-local function take_node(scratch, dir)
+local function take_node(scratch, dir, threads)
   local root <close> = disk.must("open", core.open(dir, "dir"))
-  return tree.take({root = root, path = dir, spare = scratch.path .. "/spare",
-    time = tree.TIME}, "")
+  return tree.take {root = root, path = dir, spare = scratch.path .. "/spare",
+    time = tree.TIME, threads = threads}
 end
 
 --- Publish what was unpacked in the upper of a scratch, if it is what it is said to be.
@@ -96,7 +97,7 @@ local function take(store, dir, options)
     error("only a directory in one of the store's scratch directories can be taken", 4)
   end
   local scratch <close> = store:scratch()
-  return M.put_tree(store, scratch, take_node(scratch, dir), dir, options.name)
+  return M.put_tree(store, scratch, take_node(scratch, dir, options.threads), dir, options.name)
 end
 
 local function copy(store, view, path, options)
@@ -105,7 +106,7 @@ local function copy(store, view, path, options)
     fault.throw("layer", ("there is no '%s' in the stack"):format(path),
       {hint = "nothing was written there"})
   end
-  local job = {view = view, time = tree.TIME}
+  local job = {view = view, time = tree.TIME, threads = options.threads}
   -- Hashing costs far less than copying, and often the tree is there already.
   local node = places and tree.read(job, places, path) or directory.new()
   local there = use.find(store, "tree", directory.seal(node).digest)
@@ -117,12 +118,12 @@ local function copy(store, view, path, options)
   return M.put_tree(store, scratch, node, to, options.name)
 end
 
-local known = {name = true, take = true, missing = true}
+local known = {name = true, take = true, missing = true, threads = true}
 
 --- See Store:tree_from.
 ---@param store moonsand.Store
 ---@param source string|{stack: {path: string}[], path?: string}
----@param options? {name?: string, take?: boolean, missing?: "empty"}
+---@param options? {name?: string, take?: boolean, missing?: "empty", threads?: integer}
 ---@return moonsand.Layer
 function M.tree_from(store, source, options)
   options = options or {}

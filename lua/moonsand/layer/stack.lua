@@ -97,7 +97,8 @@ end
 --- `place` {root, path}; a directory also `below`, the places to list it from, and `merging`: may
 --- what lies below all of them still be part of it?
 ---@param places {root: userdata, path: string}[]
----@param options? {hash?: boolean, whiteouts?: boolean}  whiteouts: list them, too
+---@param options? {hash?: boolean, threads?: integer, whiteouts?: boolean}  threads: to hash with;
+---  whiteouts: list them, too
 ---@return table[] entries
 ---@return table own      mode, time and xattrs of the topmost directory
 ---@return boolean opaque does the merged directory hide what lies below?
@@ -106,7 +107,7 @@ function View:list(places, options)
   options = options or {}
   for _, place in ipairs(places) do
     local listing = disk.must("read layer",
-      core.tree.list(place.root, place.path, {hash = options.hash}))
+      core.tree.list(place.root, place.path, {hash = options.hash, threads = options.threads}))
     own = own or listing
     for _, entry in ipairs(listing) do meet(self, seen, names, place, entry) end
     opaque = self.overlay and M.is_opaque(listing)

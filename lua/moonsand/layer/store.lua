@@ -148,8 +148,9 @@ end
 
 --- Make the upper directory of a scratch a work layer. Nothing may run in it or have it mounted.
 --- over: the layers it was written over (objects or digests); they are part of the digest.
+--- threads: how many may hash; as many as there are processors unless given.
 ---@param scratch moonsand.Scratch
----@param options? {over?: (string|moonsand.Layer)[], name?: string}
+---@param options? {over?: (string|moonsand.Layer)[], name?: string, threads?: integer}
 ---@return moonsand.Layer
 function Store:freeze(scratch, options)
   return make.freeze(self, scratch, options)
@@ -163,9 +164,10 @@ end
 --- Make a tree. source: a directory, which is copied; or {stack = layers, path = "outputs"}: what
 --- one sees there through work layers, first wins, whiteouts and opaque directories obeyed. take:
 --- the directory lies in a scratch of this store and may be moved (nothing is copied). missing =
---- "empty": a path that is not in the stack gives an empty tree, not a fault.
+--- "empty": a path that is not in the stack gives an empty tree, not a fault. threads: as
+--- for `freeze`.
 ---@param source string|{stack: {path: string}[], path?: string}
----@param options? {name?: string, take?: boolean, missing?: "empty"}
+---@param options? {name?: string, take?: boolean, missing?: "empty", threads?: integer}
 ---@return moonsand.Layer
 function Store:tree_from(source, options)
   if type(source) == "table" then

@@ -1,4 +1,5 @@
 --- Trees: what may stand alone, anywhere. Modes 0644 and 0755, one time, no owner, no xattrs.
+local batch = require "moonsand.layer.batch"
 local core = require "moonsand.core"
 local directory = require "moonsand.layer.directory"
 local disk = require "moonsand.layer.disk"
@@ -100,7 +101,7 @@ end
 
 --- The node of what a view shows. With `to`, an empty directory: copied there, normalised, and the
 --- digests are those of the bytes that went over.
----@param job {view: moonsand.View, time: integer}
+---@param job {view: moonsand.View, time: integer, threads?: integer}
 ---@param places table[]  of the view
 ---@param path string     for messages
 ---@param to? string
@@ -108,7 +109,7 @@ end
 function M.read(job, places, path, to)
   pace.step(job)
   local node = directory.new()
-  local entries, own = job.view:list(places, {hash = not to})
+  local entries, own = job.view:list(places, {hash = not to, threads = job.threads})
   check_xattrs(path, own.xattrs, job.view.overlay)
   for _, entry in ipairs(entries) do
     local name = join(path, entry.name)
@@ -143,35 +144,39 @@ function take.symlink(_, node, entry)
   node.symlinks[#node.symlinks + 1] = {name = entry.name, target = entry.target}
 end
 
-function take.directory(job, node, entry, path)
-  node.directories[#node.directories + 1] = {name = entry.name, node = M.take(job, path)}
+local take_all
+
+function take.directory(job, node, entry, path, listing)
+  node.directories[#node.directories + 1] = {name = entry.name,
+    node = take_all(job, path, listing)}
 end
 
---- Make a directory of ours a tree in place: hash, refuse, normalise.
----@param job {root: userdata, path: string, spare: string, time: integer}
----@param path string  below job.path; "" is itself
----@return moonsand.Node
-function M.take(job, path)
-  pace.step(job)
-  local node = directory.new()
-  local listing = disk.must("read", core.tree.list(job.root, path == "" and "." or path,
-    {hash = true, normalise = job.time}))
+function take_all(job, path, listing)
+  local node, below = directory.new(), batch.below(job, path, listing, job.options)
   check_xattrs(path == "" and job.path or path, listing.xattrs, false)
-  for _, entry in ipairs(listing) do
+  for i, entry in ipairs(listing) do
     local name = join(path, entry.name)
     M.check(name, entry, false)
-    take[entry.type](job, node, entry, name)
+    take[entry.type](job, node, entry, name, entry.type == "directory" and below(i))
   end
   disk.must("set time", core.touch(job.path .. "/" .. path, job.time))
   return node
 end
 
-local function look(root, path, hash, out)
-  local listing = disk.must("read", core.tree.list(root, path == "" and "." or path, {hash = hash}))
-  for _, entry in ipairs(listing) do
+--- Make a directory of ours a tree in place: hash, refuse, normalise.
+---@param job {root: userdata, path: string, spare: string, time: integer, threads?: integer}
+---@return moonsand.Node
+function M.take(job)
+  job.options = {hash = true, normalise = job.time, threads = job.threads}
+  return take_all(job, "", batch.top(job, ".", job.options))
+end
+
+local function look(job, path, listing, out)
+  local below = batch.below(job, path, listing, job.options)
+  for i, entry in ipairs(listing) do
     local name = join(path, entry.name)
     out[name] = entry
-    if entry.type == "directory" then look(root, name, hash, out) end
+    if entry.type == "directory" then look(job, name, below(i), out) end
   end
   return out
 end
@@ -197,7 +202,8 @@ end
 ---@return string[] problems  "'usr/lib/x' is missing"
 function M.compare(path, node, hash)
   local root <close> = disk.must("open", core.open(path, "dir"))
-  local found, problems = look(root, "", hash, {}), {}
+  local job = {root = root, options = {hash = hash}}
+  local found, problems = look(job, "", batch.top(job, ".", job.options), {}), {}
   for _, wanted in ipairs(directory.entries(node)) do
     local why = difference(wanted, found[wanted.path])
     if why then problems[#problems + 1] = ("'%s' %s"):format(wanted.path, why) end
