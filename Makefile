@@ -116,6 +116,8 @@ fuzz-recipes: all
 answers: all
 	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
 	  $(LUA) spec/support/outside.lua
+	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
+	  $(LUA) spec/support/outside_queue.lua
 	@[ -z '$(BUILD)' ] || LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' \
 	  LUA_CPATH='$(O)/?.so;;' $(LUA) spec/support/outside_build.lua '$(BUILD)' $(PARTS)
 

@@ -3,6 +3,7 @@ local data = require "moonsand.recipe.data"
 local fault = require "moonsand.fault"
 local graph = require "moonsand.build.graph"
 local plain_recipe = require "spec.support.plain_recipe"
+local up_to = require "moonsand.build.up_to"
 
 local chain = {
   {"do_fetch"}, {"do_compile", after = {"do_fetch"}, deptask = "do_install"},
@@ -47,6 +48,24 @@ describe("the task graph", function()
   it("accepts 'do_compile' and 'compile' as the same task", function()
     local g = world {{name = "a"}}
     assert.are.equal(names(g:plan {"a:compile"}), names(g:plan {"a:do_compile"}))
+  end)
+
+  it("goes up to one task of each recipe, of those that this brings in, too", function()
+    local g = world {
+      {name = "a", depends = {"b"}, tasks = {{"do_fetch"}, {"do_build", deptask = "do_build"}}},
+      {name = "b", tasks = {{"do_fetch", depends = "tool:do_build"}, {"do_build"}}},
+      {name = "tool", tasks = {{"do_fetch"}, {"do_build"}}},
+    }
+    assert.are.equal("b:build a:build", names((g:plan {"a"})))
+    assert.are.equal("tool:build b:fetch a:fetch tool:fetch", names((up_to.plan(g, {"a"}, "fetch"))))
+    local problem = refused(up_to.plan, g, {"a"}, "fech")
+    assert.are.equal("no recipe of this build has the task 'fech'", problem.message)
+  end)
+
+  it("goes up to a task of a recipe whose own name is assumed to be there", function()
+    local g = world({{name = "a", depends = {"virtual/b"}},
+      {name = "b", provides = {"virtual/b"}}}, {ASSUME_PROVIDED = "b"})
+    assert.are.equal("a:fetch b:fetch", names((up_to.plan(g, {"a:compile"}, "fetch"))))
   end)
 
   it("follows [deptask] over DEPENDS", function()

@@ -167,6 +167,12 @@ describe("reading a recipe", function()
     assert.is_truthy(problem.hint)
   end
 
+  it("takes a file called .conf, as an empty name makes it, for one that may be there", function()
+    assert.are.equal("1", read({["a.bb"] = 'N = ""\nA = "1"\ninclude c/${N}.conf\n'}):get("A"))
+    assert.are.equal("2", read({["a.bb"] = 'N = ""\nA = "1"\ninclude c/${N}.conf\n',
+      ["c/.conf"] = 'A = "2"\n'}):get("A"))
+  end)
+
   it("refuses what is not there or needs Python, each with its place and a hint", function()
     refused({["a.bb"] = "\nrequire b.inc\n"}, "a.bb:2", "Could not include required file b.inc")
     refused({["a.bb"] = "include b.txt\n"}, "a.bb:1", "not a BitBake file")

@@ -215,7 +215,7 @@ end
 
 -- "zlib:compile-" wants only what do_compile needs.
 local function start(self, request, wanted)
-  local recipe = self.needs:build(request.name)
+  local recipe = request.recipe or self.needs:build(request.name)
   if not recipe then return end
   local task = request.task:gsub("%-$", "")
   local node = node_of(self, recipe, task)
@@ -265,9 +265,11 @@ end
 
 --- Everything that the targets need, dependencies first.
 ---@param targets string[]
+---@param instead? {recipe: moonsand.recipe.Recipe, task: string}[]   tasks of recipes that the
+---  targets need, which are wanted instead of them
 ---@return moonsand.build.Node[] order   topological
 ---@return moonsand.build.Node[] wanted  the nodes of the targets, in the order given
-function Graph:plan(targets)
+function Graph:plan(targets, instead)
   self.nodes, self.tasks, self.fresh, self.needs = {}, {}, {}, need.new(self.catalogue)
   self.recursion = recursion.new {
     node = function(recipe, task) return node_of(self, recipe, task) end,
@@ -277,7 +279,7 @@ function Graph:plan(targets)
   local list = requests(self, targets)
   for i, request in ipairs(list) do names[i] = request.name end
   self.needs:resolve(names)
-  for _, request in ipairs(list) do start(self, request, wanted) end
+  for _, request in ipairs(instead or list) do start(self, request, wanted) end
   self.recursion:resolve()
   for _, node in ipairs(wanted.only_needs or {}) do
     for _, edge in ipairs(node.needs) do wanted[#wanted + 1] = edge.node end

@@ -9,6 +9,7 @@ local recipe = require "moonsand.recipe"
 local resolve = require "moonsand.build.resolve"
 local signature = require "moonsand.build.signature"
 local sources = require "moonsand.build.source"
+local up_to = require "moonsand.build.up_to"
 
 local M = {}
 
@@ -76,28 +77,6 @@ local function have_sources(self, node)
   return true
 end
 
-local function has_task(of, name)
-  for _, task in ipairs(of.tasks) do
-    if task.name == name then return true end
-  end
-  return false
-end
-
--- Of every recipe that the targets need, the tasks up to one.
-local function up_to(nodes, task, targets)
-  local names, seen = {}, {}
-  for _, node in ipairs(nodes) do
-    local name = node.recipe.name .. ":" .. graph.short(task)
-    if not seen[name] and has_task(node.recipe, task) then names[#names + 1] = name end
-    seen[name] = true
-  end
-  if #names == 0 then
-    fault.throw("usage", ("no recipe of this build has the task '%s'"):format(graph.short(task)),
-      {hint = "moonsand tasks " .. (graph.target(targets[1] or ""))})
-  end
-  return names
-end
-
 -- What `check` runs once more: the tasks of the recipes that were asked for, not of what they need.
 local function checked(nodes, wanted)
   local asked, list = {}, {}
@@ -117,12 +96,13 @@ end
 function M.prepare(self, targets)
   local tasks, warnings = graph.of(self.config), self.config.warnings
   local said = #warnings
-  local nodes, wanted = tasks:plan(targets)
-  for i = said + 1, #warnings do self.events:send("note", {text = warnings[i]}) end
+  local nodes, wanted
   if self.options.until_task then
-    local _, task = graph.target("x:" .. self.options.until_task)
-    nodes, wanted = tasks:plan(up_to(nodes, task, targets))
+    nodes, wanted = up_to.plan(tasks, targets, self.options.until_task)
+  else
+    nodes, wanted = tasks:plan(targets)
   end
+  for i = said + 1, #warnings do self.events:send("note", {text = warnings[i]}) end
   attach_data(nodes)
   self.forced = forced_names(self.options.force, nodes)
   local again = self.options.check and checked(nodes, wanted) or {}

@@ -6,6 +6,7 @@ local format = require "moonsand.cli.show.format"
 local graph = require "moonsand.build.graph"
 local project = require "moonsand.cli.project"
 local survey = require "moonsand.cli.survey"
+local up_to = require "moonsand.build.up_to"
 
 local M = {}
 
@@ -16,6 +17,7 @@ function M.define(parser)
     "a recipe or one of its tasks: zlib, zlib:compile; or world")
   parser:option("--why"):argname("TASK"):description(
     "the shortest way from the targets to a task, or to a recipe, and what makes each step")
+  parser:option("--until"):argname("TASK"):description("of each recipe only the tasks up to TASK")
   parser:option("--depth"):argname("N"):description("so many levels of the tree")
   parser:flag("--dot"):description("as bitbake -g writes task-depends.dot")
   parser:flag("--json"):description("as JSON")
@@ -96,7 +98,7 @@ end
 local function to_run(args, ui, config)
   local place = not project.build_directory(ui) and project.place(ui)
   if not place or not core.stat(place .. "/store", "follow") then return nil end
-  local builder <close> = project.builder(ui, {config = config})
+  local builder <close> = project.builder(ui, {config = config, until_task = args["until"]})
   local ok, steps = pcall(builder.plan, builder, args.target)
   if not ok then return nil end
   local run = {}
@@ -107,7 +109,12 @@ end
 -- The graph of the targets, and what is to be said of choices that were made.
 local function planned(args, ui, config)
   local tasks, said = graph.of(config), #config.warnings
-  local nodes, wanted = tasks:plan(args.target)
+  local nodes, wanted
+  if args["until"] then
+    nodes, wanted = up_to.plan(tasks, args.target, args["until"])
+  else
+    nodes, wanted = tasks:plan(args.target)
+  end
   for i = said + 1, #config.warnings do ui:say("moonsand: ", config.warnings[i], "\n") end
   return nodes, wanted
 end

@@ -52,6 +52,9 @@ local function new_parser(name, verb, words)
       fault.throw("usage", ("'%s' is no option"):format(number), {
         hint = ("a value that begins with - is written with =, as in --option=%s"):format(number)})
     end
+    if text:find "^unknown option '%-%-runall" then
+      fault.throw("usage", (text:gsub("\n", " ")), {hint = "--until TASK is bitbake's --runall"})
+    end
     fault.throw("usage", (text:gsub("\n", " ")), {hint = verb.hint or "moonsand help " .. name})
   end
   parser:flag("-h --help"):description("Show this help and leave."):action(function()

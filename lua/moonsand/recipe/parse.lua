@@ -184,7 +184,12 @@ local function read_included(reader, d, path, statement)
 end
 
 -- Included files end in one of these; the rest is refused even when it is not there.
-local includable = {bb = true, bbclass = true, inc = true, conf = true}
+local includable = {bb = true, bbclass = true, inc = true}
+
+-- A name that is nothing but ".conf" counts, too: conf/multiconfig/${BB_CURRENT_MC}.conf.
+local function is_includable(name)
+  return name:find("%.conf$") or includable[name:match("[^/]%.(%w+)$")]
+end
 
 local function refuse_file(path, statement)
   fault.throw("recipe", ("'%s' is not a BitBake file"):format(path), {
@@ -206,7 +211,7 @@ local function include(reader, d, statement, text, required)
   for name in d:expand(text):gmatch("%S+") do
     if name ~= statement.file then
       local path = locate_included(reader, d, name, statement)
-      if not includable[name:match("[^/]%.(%w+)$")] then refuse_file(name, statement) end
+      if not is_includable(name) then refuse_file(name, statement) end
       if path then
         read_included(reader, d, path, statement)
       elseif required then
