@@ -25,19 +25,24 @@ function M.architecture(path)
   return machines[machine] or ("machine-%d"):format(machine)
 end
 
+-- The value of a field of the paragraph that ends before `last`.
+local function field(text, name, from, last)
+  local at, stop = text:find("\n" .. name .. ": ", from, true)
+  return at and at < last and text:match("^[^\n]*", stop + 1) or nil
+end
+
 --- The installed packages of a dpkg status file, one "name architecture version" a line, sorted.
 ---@param status string   the text of the file
 ---@return string
 function M.packages(status)
-  local lines, from = {}, 1
-  while from <= #status do
-    local last = status:find("\n\n", from, true) or #status + 1
-    local text = "\n" .. status:sub(from, last - 1)
-    from = last + 2
-    if text:find("\nStatus: [^\n]* installed\n") or text:find("\nStatus: [^\n]* installed$") then
-      lines[#lines + 1] = ("%s %s %s"):format(text:match "\nPackage: ([^\n]*)" or "?",
-        text:match "\nArchitecture: ([^\n]*)" or "?", text:match "\nVersion: ([^\n]*)" or "?")
+  local text, lines, from = "\n" .. status, {}, 1
+  while from < #text do
+    local last = text:find("\n\n", from + 1, true) or #text + 1
+    if (field(text, "Status", from, last) or ""):find " installed$" then
+      lines[#lines + 1] = ("%s %s %s"):format(field(text, "Package", from, last) or "?",
+        field(text, "Architecture", from, last) or "?", field(text, "Version", from, last) or "?")
     end
+    from = last + 1
   end
   table.sort(lines)
   return table.concat(lines, "\n")

@@ -112,7 +112,7 @@ function M.prepare(self, targets)
     salt = ("%d.%d"):format(core.time_ns(), core.getpid()),
     signatures = {
       layout = execute.LAYOUT, host = self.host, directories = directories_of(self.config),
-      made = {},
+      made = {}, exports = {},
     },
   }, again)
   return nodes, wanted, again

@@ -23,6 +23,7 @@ local escapes = {["\\"] = "\\\\", ["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r"
 local plain = {["\\"] = "\\", n = "\n", t = "\t", r = "\r", ["0"] = "\0"}
 
 local function escape(text)
+  if not text:find "[\\%c]" then return text end -- most have none, and a look is cheap
   return (text:gsub("[\\\n\t\r%z]", escapes))
 end
 
@@ -188,7 +189,10 @@ local function add_texts(signature, node, context)
     if kind == "variable" and text:find("${=", 1, true) then
       signature:add("value", name, portable(d:get(name) or "", context.directories))
     end
-    if d:flag(name, "export") then signature:add("export", name, "1") end
+    if d:flag(name, "export") then
+      context.exports[name] = context.exports[name] or line_of("export", name, "1")
+      signature[#signature + 1] = context.exports[name]
+    end
     python = python or kind == "function" and d:flag(name, "python")
   end
   if not python then return end
@@ -218,6 +222,7 @@ end
 ---@field host table<string, string>       identity of the host whose /usr the task sees
 ---@field directories table[]              from `directories`
 ---@field made table                       empty at first: entries that were made
+---@field exports table                    empty at first: those that say what is exported
 
 --- The entries that both keys of a task begin with.
 ---@param node moonsand.build.Node          with `sources`, the recipe's source list
