@@ -10,6 +10,9 @@ local scope = require "moonsand.scope"
 
 local M = {closes_all = true}
 
+-- KiB: while a build takes no more, looking for what it does not use any more is not worth it.
+local CREDIT <const> = 16 << 10
+
 ---@param parser table
 function M.define(parser)
   parser:description "Build recipes, or single tasks of them; see also moonsand-build(1)."
@@ -143,6 +146,7 @@ end
 ---@param ui moonsand.Interface
 ---@return integer code
 function M.run(args, ui)
+  collectgarbage("step", -CREDIT)
   project.enter(args.directory)
   local summary, policy = build(args, ui)
   if not summary then return 0 end
