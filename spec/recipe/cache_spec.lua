@@ -46,6 +46,18 @@ include conf/local.conf
     assert.are.equal(0, read().read)
   end)
 
+  it("keeps neither the stores nor the statements of many", function()
+    for i = 1, 70 do
+      scratch:file(("r/many%d.bb"):format(i), "require r/a.inc\nB = \"1\"\naddtask y\n")
+    end
+    local all, config = read()
+    assert.are.equal(72, #all.recipes)
+    for path in pairs(config.reader.statements) do assert.is_nil(path:find("%.bb$"), path) end
+    assert.is_table(config.reader.statements[scratch.path .. "/r/a.inc"])
+    assert.are.same({}, config.loaded)
+    assert.are.equal("1", all.recipes[40].data:get "B")
+  end)
+
   it("reads it again when a file is there that was looked for in vain, or an append", function()
     read()
     scratch:file("r/more.inc", "")

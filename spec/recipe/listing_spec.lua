@@ -13,6 +13,21 @@ describe("bbappends", function()
     assert.are.same({appends[1], appends[2], appends[3]}, listing.appends("/r/x_1.0.bb", appends))
     assert.are.same({appends[2]}, listing.appends("/r/x_2.0.bb", appends))
   end)
+
+  it("are found in the order given, whatever stands before the sign", function()
+    local appends = {"/a/%.bbappend", "/a/y_1.bbappend", "/a/x%y.bbappend", "/b/y_1.bbappend"}
+    assert.are.same({appends[1], appends[2], appends[4]}, listing.appends("/r/y_1.bb", appends))
+    assert.are.same({appends[1], appends[3]}, listing.appends("/r/xs_2.bb", appends))
+    assert.are.same({}, listing.appends("/r/x.bb", {"/a/xy%.bbappend"}))
+  end)
+
+  it("are refused when no recipe is theirs, all of them at once", function()
+    local appends = {"/a/x_%.bbappend", "/a/y_1.bbappend", "/a/z%.bbappend"}
+    local ok, problem = pcall(listing.check_appends, {"/r/y_1.bb"}, appends)
+    assert.is_false(ok)
+    assert.are.equal("no recipe fits '/a/x_%.bbappend' nor '/a/z%.bbappend'", problem.message)
+    listing.check_appends({"/r/y_1.bb", "/r/x_2.bb", "/r/zz.bb"}, appends)
+  end)
 end)
 
 describe("a plain regular expression", function()

@@ -68,22 +68,60 @@ function M.all(d, disk, collections)
   return recipes, appends
 end
 
--- Does an append belong to a recipe file? `%` in its name cuts the comparison.
-local function fits(append, file)
-  local base, name = file:match("([^/]*)%.bb$"), append:match("([^/]*)%.bbappend$")
-  local stem = name:match("^(.-)%%")
-  return name == base or stem ~= nil and base:sub(1, #stem) == stem
+-- Appends by the whole name of their recipe, and by its beginning: `%` cuts the comparison. Each is
+-- a place in the list.
+local function index_of(appends)
+  local index = {whole = {}, beginning = {}, longest = 0}
+  local function add(places, name, i)
+    places[name] = places[name] or {}
+    table.insert(places[name], i)
+  end
+  for i, append in ipairs(appends) do
+    local name = append:match("([^/]*)%.bbappend$")
+    local stem = name:match("^(.-)%%")
+    add(index.whole, name, i)
+    if stem then
+      add(index.beginning, stem, i)
+      index.longest = math.max(index.longest, #stem)
+    end
+  end
+  return index
+end
+
+local indexes = setmetatable({}, {__mode = "k"})
+
+-- The places of the appends that belong to a recipe file, each once, in order.
+local function places_of(file, appends)
+  local index = indexes[appends]
+  if not index then
+    index = index_of(appends)
+    indexes[appends] = index
+  end
+  local base, places, seen = file:match("([^/]*)%.bb$"), {}, {}
+  local function take(list)
+    for _, place in ipairs(list or {}) do
+      if not seen[place] then
+        seen[place] = true
+        places[#places + 1] = place
+      end
+    end
+  end
+  take(index.whole[base])
+  if next(index.beginning) then
+    for length = 0, math.min(#base, index.longest) do take(index.beginning[base:sub(1, length)]) end
+  end
+  table.sort(places)
+  return places
 end
 
 --- The appends that belong to a recipe file.
 ---@param file string
----@param appends string[]
+---@param appends string[]   not changed any more
 ---@return string[]
 function M.appends(file, appends)
   local list = {}
-  for _, append in ipairs(appends) do
-    if fits(append, file) then list[#list + 1] = append end
-  end
+  if #appends == 0 then return list end
+  for i, place in ipairs(places_of(file, appends)) do list[i] = appends[place] end
   return list
 end
 
@@ -91,11 +129,12 @@ end
 ---@param recipes string[]
 ---@param appends string[]
 function M.check_appends(recipes, appends)
-  local lonely = {}
-  for _, append in ipairs(appends) do
-    local found = false
-    for _, file in ipairs(recipes) do found = found or fits(append, file) end
-    if not found then lonely[#lonely + 1] = append end
+  local lonely, used = {}, {}
+  for _, file in ipairs(#appends > 0 and recipes or {}) do
+    for _, place in ipairs(places_of(file, appends)) do used[place] = true end
+  end
+  for i, append in ipairs(appends) do
+    if not used[i] then lonely[#lonely + 1] = append end
   end
   if #lonely == 0 then return end
   fault.throw("recipe", ("no recipe fits '%s'"):format(table.concat(lonely, "' nor '")), {

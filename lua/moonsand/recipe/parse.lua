@@ -52,6 +52,13 @@ local function statements_of(reader, path)
   return known.statements
 end
 
+--- Forget the statements of a file that is not read again soon.
+---@param reader moonsand.recipe.Reader
+---@param path string
+function M.forget(reader, path)
+  reader.statements[path], scanned[path] = nil, nil
+end
+
 local function place(statement)
   return ("%s:%d"):format(statement.file, statement.line)
 end

@@ -2,6 +2,7 @@
 --- several processes. Little is kept of each; a recipe's store is read when it is asked for.
 local fault = require "moonsand.fault"
 local listing = require "moonsand.recipe.listing"
+local parse = require "moonsand.recipe.parse"
 local records = require "moonsand.recipe.record"
 local workers = require "moonsand.recipe.workers"
 
@@ -50,17 +51,33 @@ local function key_of(config, file)
   return table.concat({file, table.unpack(listing.appends(file, config.appends))}, "\0")
 end
 
-local function keep(config, known, file, record)
-  if config.cache then config.cache:put(key_of(config, file), record) end
+-- Most lines and paths are those of other recipes, too: each is kept once.
+local function shared(strings, list)
+  for i, text in ipairs(list) do
+    local kept = strings[text]
+    if kept then list[i] = kept else strings[text] = text end
+  end
+end
+
+local function keep(config, known, strings, file, record)
+  local tasks = record.tasks
+  for _, lines in ipairs(tasks) do shared(strings, lines) end
+  if config.cache then
+    shared(strings, record.paths)
+    config.cache:put(key_of(config, file), record)
+  end
   local fields = load(record.text, "=record", "t", {})()
-  known[file] = light(config, fields, function(variant) return record.tasks[variant] end)
+  known[file] = light(config, fields, function(variant) return tasks[variant] end)
 end
 
 local function read_here(config, files, done)
   for _, file in ipairs(files) do
     local ok, problem, list = xpcall(config.load, fault.traced, config, file)
     local record = ok and (config.cache or #files > few) and records.record(list, config.data)
-    if ok and #files > few then config.loaded[file], list = nil, nil end
+    if ok and #files > few then
+      config.loaded[file], list = nil, nil
+      parse.forget(config.reader, file)
+    end
     done(file, record or nil, not ok and problem or nil, ok and list or nil)
   end
 end
@@ -89,12 +106,12 @@ end
 function M.read(config, options)
   options = options or {}
   local all = config:recipes()
-  local files, known, problems = options.files or all, {}, {}
+  local files, known, problems, strings = options.files or all, {}, {}, {}
   local rest = take_known(config, files, known)
   local count, failed = #files - #rest, 0
   local function done(file, record, problem, list)
     if problem and not (fault.is(problem) and problem.kind == "recipe") then error(problem, 0) end
-    if record then keep(config, known, file, record) end
+    if record then keep(config, known, strings, file, record) end
     if list then known[file] = list end
     problems[file] = problem
     count, failed = count + 1, failed + (problem and 1 or 0)

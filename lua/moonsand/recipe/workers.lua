@@ -2,6 +2,7 @@
 --- was read, and sends back what the parse cache keeps of a file.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local parse = require "moonsand.recipe.parse"
 local record = require "moonsand.recipe.record"
 
 local M = {}
@@ -54,6 +55,7 @@ local function work(config, files, first, step, writer)
     end)
     write_all(writer, bytes_of(i, ok, result))
     config.loaded[files[i]] = nil
+    parse.forget(config.reader, files[i])
   end
   config:close()
   os.exit(0, false)
