@@ -2,11 +2,12 @@
 --- and two workers and with the cache warm; `moonsand vars busybox` against `bitbake -e busybox`;
 --- the scanner alone; and how time grows with the number of recipes.
 ---
----   lua5.4 bench/recipes.lua BUILD [PART...]   `make` first; bitbake is in PATH
+---   lua5.4 bench/recipes.lua BUILD [PART...] [ROUNDS]   `make` first; bitbake is in PATH
 ---
---- PART is some of: cold warm vars scan growth. BUILD's caches (cache/, tmp/cache/) are deleted
---- for the cold start. Root gives both the user that owns BUILD, as OpenEmbedded refuses root.
---- Processor time is of all processes, servers that stay behind too; memory is that of the largest.
+--- PART is some of: cold warm vars scan growth; those of warm and vars take turns. BUILD's caches
+--- (cache/, tmp/cache/) are deleted for the cold start. Root gives both the user that owns BUILD,
+--- as OpenEmbedded refuses root. Processor time is of all processes, servers that stay behind too;
+--- memory is that of the largest.
 local core = require "moonsand.core"
 local scan = require "moonsand.recipe.scan"
 local text = require "moonsand.text"
@@ -18,11 +19,15 @@ if not arg[1] then -- as `make bench` calls it
 end
 local build = core.realpath(arg[1])
 if not build then
-  io.stderr:write("usage: lua5.4 bench/recipes.lua BUILD [cold|warm|vars|scan|growth...]\n")
+  io.stderr:write("usage: lua5.4 bench/recipes.lua BUILD [cold|warm|vars|scan|growth...] " ..
+    "[ROUNDS]\n")
   os.exit(2)
 end
-local wanted = {}
-for i = 2, #arg do wanted[arg[i]] = true end
+local wanted, rounds = {}, 5
+for i = 2, #arg do
+  local number = math.tointeger(tonumber(arg[i]))
+  if number then rounds = number else wanted[arg[i]] = true end
+end
 
 local here = assert(core.realpath("."))
 local place = ("%s/moonsand-bench-recipes.%d"):format(os.getenv "TMPDIR" or "/tmp", core.getpid())
@@ -64,6 +69,29 @@ local function forget_theirs()
   run(("rm -rf %s/cache %s/tmp/cache"):format(quoted(build), quoted(build)))
 end
 
+-- The median of a field, or of each round's own ratio of two.
+local function median(list, field, by)
+  local values = {}
+  for i, each in ipairs(list) do values[i] = each[field] / (by and by[i][field] or 1) end
+  table.sort(values)
+  return values[(#values + 1) // 2]
+end
+
+-- Both in turns, each round beginning with another one.
+local function turns(name, mine, other)
+  local lists = {{}, {}}
+  for round = 1, rounds do
+    for turn = 0, 1 do
+      local which = (round + turn) % 2 + 1
+      table.insert(lists[which], {(which == 1 and ours or measure)(which == 1 and mine or other)})
+    end
+  end
+  local a, b = lists[1], lists[2]
+  print(("%-24s %8.2f s %8.2f s   1/%-6.1f %8.2f %8.2f processor s   1/%-6.1f %5.0f %5.0f MiB")
+    :format(name, median(a, 1), median(b, 1), median(b, 1, a), median(a, 2), median(b, 2),
+    median(b, 2, a), median(a, 3), median(b, 3)))
+end
+
 local function row(name, a, b)
   print(("%-24s %8.2f s %8.2f s   1/%-6.1f %8.2f %8.2f processor s   1/%-6.1f %5.0f %5.0f MiB")
     :format(name, a[1], b[1], b[1] / a[1], a[2], b[2], b[2] / a[2], a[3], b[3]))
@@ -85,11 +113,13 @@ end
 function parts.warm()
   ours("parse -j 2")
   measure("bitbake -p")
-  row("warm", {ours("parse -j 2")}, {measure("bitbake -p")})
+  turns(("warm, %d rounds"):format(rounds), "parse -j 2", "bitbake -p")
 end
 
 function parts.vars()
-  row("variables of busybox", {ours("vars busybox")}, {measure("bitbake -e busybox")})
+  forget_ours() -- what is there is the configuration and one recipe, which are read each time
+  measure("bitbake -e busybox")
+  turns(("busybox, %d rounds"):format(rounds), "vars busybox", "bitbake -e busybox")
 end
 
 -- The recipe files of the build directory.

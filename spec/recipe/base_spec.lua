@@ -107,5 +107,22 @@ python check() {
       end})
       assert.are.equal("2", config.data:get "VERSION")
     end)
+
+    it("starts Python once: what it is to see is known before, all layers and COREBASE", function()
+      local how, seen = python.new(core.realpath("python")), {}
+      local base = scratch:dir("base")
+      local layer = '${@os.path.normpath("${LAYERDIR}/../")}'
+      scratch:file("base/one/conf/layer.conf", ("COREBASE = '%s'\nA := \"${@'%%s' %% 1}\"\n")
+        :format(layer))
+      scratch:file("base/two/conf/layer.conf", "B := \"${@'%s' % 2}\"\n")
+      scratch:file("build/conf/bblayers.conf", ('BBLAYERS = "%s/one %s/two"\n'):format(base, base))
+      scratch:file("build/conf/moonsand.conf", "C := \"${@'%s' % 3}\"\n")
+      opened[1] = recipe.configure {path = {scratch.path .. "/build"}, python = {
+        start = function(stream, directories)
+          for _, each in ipairs(directories) do seen[each.path] = (seen[each.path] or 0) + 1 end
+          return how.start(stream, directories)
+        end}}
+      assert.are.same({1, 1, 1}, {seen[base], seen[base .. "/one"], seen[base .. "/two"]})
+    end)
   end)
 end)

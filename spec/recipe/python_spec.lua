@@ -41,6 +41,15 @@ describe("Python expressions", function()
     assert.are.equal("None", value "d.getVar('NONE')")
   end)
 
+  it("clean paths as Python does", function()
+    for path, clean in pairs {["/a/b/../c/"] = "/a/c", ["a/./b//c"] = "a/b/c", [""] = ".",
+      ["../a/.."] = "..", ["/.."] = "/", ["///a"] = "/a", ["a/.."] = ".", ["../../a"] = "../../a",
+    } do
+      assert.are.equal(clean, value(("os.path.normpath('%s')"):format(path)), path)
+    end
+    assert.are.equal("python", refused("os.path.normpath('//a')").reason)
+  end)
+
   it("are refused when they need Python, with the place", function()
     d:put("A", "${@os.path.join('a', 'b')}", {operator = "=", file = "a.bb", line = 5})
     local ok, problem = pcall(d.get, d, "A")

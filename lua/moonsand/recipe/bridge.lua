@@ -15,6 +15,7 @@ local find, match = string.find, string.match
 ---@field helper moonsand.recipe.Helper
 ---@field inherit fun(d, names, statement)        set by the configuration
 ---@field handlers fun(d, event): table[]         set by the configuration
+---@field before_start? fun()                     called once, when the helper is about to start
 local Bridge = {__name = "moonsand.recipe.Bridge"}
 Bridge.__index = Bridge
 
@@ -144,6 +145,9 @@ end
 -- Requests ---------------------------------------------------------------------------------------
 
 local function start(self)
+  local prepare = self.before_start
+  self.before_start = nil
+  if prepare then prepare() end
   self.helper:start(self.directories)
   if self.generation == self.helper.generation then return end
   self.generation = self.helper.generation

@@ -38,7 +38,6 @@ local function read_layer(reader, d, directory)
   local escaped = directory:gsub("[^%w_/]", "\\%0")
   d:put("LAYERDIR", directory)
   d:put("LAYERDIR_RE", escaped)
-  if d.python then d.python:see(directory) end
   parse.read(reader, d, file)
   replace_layerdir(d, directory, escaped)
 end
@@ -129,6 +128,31 @@ local function add_dynamic(d, collections)
   end
 end
 
+-- The directories of BBLAYERS.
+local function directories_of(d)
+  local list, home = words(d:get("BBLAYERS")), d:get("HOME")
+  for i, directory in ipairs(list) do
+    if home then directory = directory:gsub("^~%f[/%z]", (home:gsub("%%", "%%%%"))) end
+    list[i] = directory:gsub("(.)/+$", "%1")
+  end
+  return list
+end
+
+-- COREBASE, which a layer sets, when it needs no Python.
+local function see_base(d)
+  local copy = d:copy()
+  copy.python = nil
+  local ok, base = pcall(copy.get, copy, "COREBASE")
+  if ok and base and base:find("^/.") then d.python:see(base) end
+end
+
+-- What Python will see is known before it starts: whoever runs without it is started anew.
+local function show_python(d, directories)
+  if not d.python then return end
+  for _, directory in ipairs(directories) do d.python:see(directory) end
+  d.python.before_start = function() see_base(d) end
+end
+
 --- Read conf/bblayers.conf, when it is along BBPATH, and the layers that it names.
 ---@param reader moonsand.recipe.Reader
 ---@param d moonsand.recipe.Data
@@ -139,17 +163,17 @@ function M.read(reader, d)
   d:put("TOPDIR", top)
   if d.python then d.python:see(top, true) end
   parse.read(reader, d, path)
-  local series = {fits = {}, places = {}, core = nil}
-  for _, directory in ipairs(words(d:get("BBLAYERS"))) do
-    local home = d:get("HOME")
-    if home then directory = directory:gsub("^~%f[/%z]", (home:gsub("%%", "%%%%"))) end
-    read_layer(reader, d, (directory:gsub("(.)/+$", "%1")))
+  local series, directories = {fits = {}, places = {}, core = nil}, directories_of(d)
+  show_python(d, directories)
+  for _, directory in ipairs(directories) do
+    read_layer(reader, d, directory)
     take_series(d, series)
   end
   d:delete("LAYERDIR")
   d:delete("LAYERDIR_RE")
   local base = d.python and d:get("COREBASE")
   if base and base:find("^/.") then d.python:see(base) end
+  if d.python then d.python.before_start = nil end
   check_series(d, series)
   add_dynamic(d, check_collections(d, series))
 end

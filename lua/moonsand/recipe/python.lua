@@ -2,6 +2,7 @@
 -- strings, numbers, conditions, slices, `d.getVar`, `bb.utils.contains` and its kin. What is beyond
 -- them goes to the helper (bridge.lua), or is refused where there is none; it is never guessed.
 local fault = require "moonsand.fault"
+local find = require "moonsand.recipe.find"
 local grammar = require "moonsand.recipe.python_grammar"
 local lua = require "moonsand.recipe.lua"
 local values = require "moonsand.recipe.python_value"
@@ -60,6 +61,12 @@ end
 functions["bb.parse.vars_from_file"] = function(_, file)
   local parts = {lua.from_file(file ~= none and is_text(file) or nil)}
   return {n = 3, parts[1] or none, parts[2] or none, parts[3] or none}
+end
+
+-- Two slashes in front, which it keeps, are Python's.
+functions["os.path.normpath"] = function(_, path)
+  if is_text(path):find("^//%f[^/]") then need() end
+  return find.clean(path)
 end
 
 local booleans = {
