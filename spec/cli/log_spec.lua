@@ -1,21 +1,12 @@
 -- `moonsand log` as a program, over small recipes that need no network.
+local command = require "spec.support.command"
 local host = require "spec.support.host"
 local json = require "dkjson"
 local log = require "moonsand.build.log"
 local project = require "spec.support.project"
 local core = require "moonsand.core"
 
---- Run shell text; `$M` is the command, over the recipes of examples/ and of `dir`.
-local function shell(dir, text)
-  local pipe <close> = assert(io.popen(([[
-    exec 2>&1
-    M="$PWD/bin/moonsand"
-    export BBPATH='%s/recipes':"$PWD/examples/recipes" MOONSAND_DIR='%s/state'
-    %s]]):format(dir.path, dir.path, text)))
-  local out = pipe:read("a")
-  local _, how, code = pipe:close()
-  return out, how == "exit" and code or how
-end
+local shell = command.shell
 
 local talker = "do_compile() {\n    printf 'one\\ntwo'\n    exit $FAILS\n}\nFAILS = \"%d\"\n"
 

@@ -1,19 +1,10 @@
 -- `moonsand plan` and `moonsand diff` as programs.
 local diff = require "moonsand.cli.diff"
+local command = require "spec.support.command"
 local host = require "spec.support.host"
 local json = require "dkjson"
 
-local function shell(dir, text)
-  local pipe <close> = assert(io.popen(([[
-    exec 2>&1
-    M="$PWD/bin/moonsand"; R='%s/recipes'
-    export BBPATH="$R" MOONSAND_DIR='%s/state' LC_ALL=C.UTF-8
-    mkdir -p "$R"; [ -d "$R/hello" ] || cp -r examples/recipes/hello "$R"
-    %s]]):format(dir.path, dir.path, text)))
-  local out = pipe:read("a")
-  local _, how, code = pipe:close()
-  return out, how == "exit" and code or how
-end
+local shell = command.hello
 
 describe("moonsand plan", function()
   it("says what would run, why, how long it takes, and what is in the store", function()

@@ -1,4 +1,5 @@
 -- `moonsand why` as the page of the interface has it.
+local command = require "spec.support.command"
 local host = require "spec.support.host"
 local show = require "moonsand.cli.show.why"
 
@@ -63,17 +64,7 @@ describe("an explanation", function()
 end)
 
 describe("moonsand why", function()
-  local function shell(dir, text)
-    local pipe <close> = assert(io.popen(([[
-      exec 2>&1
-      M="$PWD/bin/moonsand"; R='%s/recipes'
-      export BBPATH="$R" MOONSAND_DIR='%s/state' LC_ALL=C.UTF-8
-      mkdir -p "$R"; [ -d "$R/hello" ] || cp -r examples/recipes/hello "$R"
-      %s]]):format(dir.path, dir.path, text)))
-    local out = pipe:read("a")
-    local _, how, code = pipe:close()
-    return out, how == "exit" and code or how
-  end
+  local shell = command.hello
 
   it("answers without a recipe or a store, from what was written down", function()
     local dir <close> = host.scratch()

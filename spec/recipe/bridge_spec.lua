@@ -1,9 +1,9 @@
 -- Python in metadata, run by the helper in its sandbox.
-local answers = require "spec.recipe.answers"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local host = require "spec.support.host"
 local python = require "moonsand.build.python"
+local recipes = require "spec.support.python"
 
 describe("Python in recipes", function()
   if not core.stat("/usr/bin/python3") then
@@ -11,18 +11,11 @@ describe("Python in recipes", function()
     return
   end
 
-  local opened = {}
-
-  after_each(function()
-    for _, config in ipairs(opened) do config.python:close() end
-    opened = {}
-  end)
+  after_each(recipes.close)
 
   local function read(text, how)
     local files = type(text) == "table" and text or {["a_1.bb"] = text}
-    local stores, problem, config = answers.run({files = files, main = "a_1.bb"},
-      how or python.new(core.realpath("python")))
-    opened[#opened + 1] = config
+    local stores, problem, config = recipes.read(files, how)
     if problem then return nil, problem, config end
     return stores[""], nil, config
   end

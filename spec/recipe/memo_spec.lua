@@ -1,8 +1,7 @@
 -- What is remembered of Python: results of expressions, and values on Python's side.
-local answers = require "spec.recipe.answers"
 local core = require "moonsand.core"
 local host = require "spec.support.host"
-local python = require "moonsand.build.python"
+local recipes = require "spec.support.python"
 
 describe("Python's results", function()
   if not core.stat("/usr/bin/python3") then
@@ -10,19 +9,12 @@ describe("Python's results", function()
     return
   end
 
-  local opened = {}
-
-  after_each(function()
-    for _, config in ipairs(opened) do config.python:close() end
-    opened = {}
-  end)
+  after_each(recipes.close)
 
   -- A store, and the counts of what was asked: `E`, `B` of Python, `g` by it.
   local function read(files)
-    local stores, problem, config = answers.run({files = files, main = "a_1.bb"},
-      python.new(core.realpath("python")))
+    local stores, problem, config = recipes.read(files)
     assert(stores, tostring(problem))
-    opened[#opened + 1] = config
     local helper, asked = config.python.helper, {E = 0, g = 0}
     local request, get = helper.request, helper.serve.g
     function helper.request(self, kind, ...)
