@@ -57,16 +57,9 @@ static Comparison parse_comparison(Check *c, const char *word)
   misuse(c, "unknown comparison '%s' (known: eq, ne, lt, le, gt, ge, masked_eq)", word);
 }
 
-size_t filter_name_length(const char *name)
-{
-  size_t length = strlen(name);
-
-  return length > 0 && name[length - 1] == '?' ? length - 1 : length;
-}
-
 static void check_name(Check *c, const char *name)
 {
-  size_t length = filter_name_length(name);
+  size_t length = syscall_name_length(name);
   char room[64];
   const char *near;
 

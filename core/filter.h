@@ -35,7 +35,4 @@ typedef struct Policy {
 /* Returns how many instructions the program needs; `out` has room for FILTER_LIMIT. */
 size_t filter_compile(Check *c, const Policy *policy, struct sock_filter *out);
 
-/* The name without the mark of an optional one. */
-size_t filter_name_length(const char *name);
-
 #endif

@@ -44,7 +44,7 @@ static const Rule *through_multiplexer(Compiler *k, const Rule *rule, const Mult
 static size_t add_name(Compiler *k, const Abi *abi, const Rule *rule, const char *name,
                        Entry *entries, size_t n)
 {
-  size_t length = filter_name_length(name);
+  size_t length = syscall_name_length(name);
   const Multiplexed *inner = syscall_multiplexed(abi, name, length);
   long number = syscall_number(abi, name, length);
   const Rule *hidden = inner ? through_multiplexer(k, rule, inner) : NULL;

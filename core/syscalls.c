@@ -74,6 +74,13 @@ static bool same(const char *known, const char *name, size_t length)
   return known[0] == name[0] && strncmp(known, name, length) == 0 && known[length] == '\0';
 }
 
+size_t syscall_name_length(const char *name)
+{
+  size_t length = strlen(name);
+
+  return length > 0 && name[length - 1] == '?' ? length - 1 : length;
+}
+
 const Multiplexed *syscall_multiplexed(const Abi *abi, const char *name, size_t length)
 {
   if (abi->token != SCMP_ARCH_X86) return NULL;

@@ -36,6 +36,9 @@ enum {
   SYSCALL_LAST = 471, /* the newest number known here; the same on all ABIs from 424 on */
 };
 
+/* The length of a name without the "?" of one that may be missing. */
+size_t syscall_name_length(const char *name);
+
 /* Number (with the ABI's bit), SYSCALL_ABSENT or SYSCALL_UNKNOWN. */
 long syscall_number(const Abi *abi, const char *name, size_t length);
 bool syscall_known(const char *name, size_t length);
