@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "observe.h"
@@ -126,16 +127,6 @@ static void add(const Observer *o, const char *path, uint32_t hash, uint32_t *sl
   }
   sight->seen[sight->count++] = seen;
   *slot = sight->count;
-}
-
-static void note(const Observer *o, const char *path, uint8_t use)
-{
-  uint32_t hash = hash_of(path), *slot = slot_of(o->sight, path, hash);
-
-  if (*slot > 0)
-    o->sight->seen[*slot - 1].uses |= use;
-  else
-    add(o, path, hash, slot, use);
 }
 
 /* ---- whose path it is ---- */
@@ -247,8 +238,8 @@ static void find_root(Observer *o, pid_t pid)
   o->root = open(link, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* The path of a call, absolute; false: there is none to note. Until the first program runs, its
-   process has the caller's memory, which an ordinary user's observer may not read. */
+/* The path of a call, absolute; false: there is none. Until the first program runs, its process has
+   the caller's memory, which an ordinary user's observer may not read. */
 static bool read_path(Observer *o, const struct seccomp_notif *notice, const Told *call, char *out)
 {
   char path[PATH_SIZE];
@@ -262,21 +253,29 @@ static bool read_path(Observer *o, const struct seccomp_notif *notice, const Tol
   o->started = true;
   if (path[0] == '\0' || !absolute(out, path, pid, call, &notice->data)) return false;
   find_root(o, pid);
-  return is_valid(o, notice->id); /* else it may have been another process that was read */
+  return o->root >= 0 && strlen(out) < PATH_SIZE && is_wanted(o, out);
 }
 
+/* What is known of a path already costs no further call. */
 static void serve_one(Observer *o, struct seccomp_notif *notice)
 {
   struct seccomp_notif_resp answer = {.id = notice->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
   const Told *call = call_of(o, &notice->data);
   char path[2 * PATH_SIZE + 1];
-  bool known;
+  uint32_t hash = 0, *slot = NULL;
+  Seen *seen = NULL;
 
   o->sight->calls++;
-  known = read_path(o, notice, call, path);
+  if (read_path(o, notice, call, path)) {
+    hash = hash_of(path);
+    slot = slot_of(o->sight, path, hash);
+    if (*slot > 0) seen = &o->sight->seen[*slot - 1];
+    /* when the caller was killed it may have been another process that was read */
+    if ((!seen || (seen->uses & call->use) == 0) && !is_valid(o, notice->id)) slot = NULL;
+  }
   ioctl(o->listener, SECCOMP_IOCTL_NOTIF_SEND, &answer); /* ENOENT: it was killed */
-  if (known && o->root >= 0 && strlen(path) < PATH_SIZE && is_wanted(o, path))
-    note(o, path, call->use);
+  if (slot && seen) seen->uses |= call->use;
+  if (slot && !seen) add(o, path, hash, slot, call->use);
 }
 
 static int receive_listener(int socket)
@@ -307,22 +306,41 @@ static bool fits(void)
          sizes.seccomp_notif_resp <= sizeof(struct seccomp_notif_resp);
 }
 
+/* From Linux 6.11 on who waits for a notice is woken when nobody is left to send one. */
+static bool is_woken(void)
+{
+  struct utsname name;
+  int major = 0, minor = 0;
+
+  return uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+         major * 1000 + minor >= 6011;
+}
+
+/* Is somebody left, and has he something to tell? Waits for one or the other, or does not wait. */
+static bool is_left(const Observer *o, int patience)
+{
+  struct pollfd fd = {.fd = o->listener, .events = POLLIN};
+  int ready = poll(&fd, 1, patience);
+
+  return ready <= 0 || fd.revents & POLLIN;
+}
+
 static void serve(Observer *o)
 {
   union {
     struct seccomp_notif notice;
     char space[NOTICE_SIZE];
-  } told_now;
-  struct pollfd fd = {.fd = o->listener, .events = POLLIN};
+  } now;
+  bool woken = is_woken();
 
-  for (;;) {
-    if (poll(&fd, 1, -1) < 0) return;
-    if (!(fd.revents & POLLIN)) break; /* the last of them is gone */
-    memset(&told_now, 0, sizeof told_now);
-    if (ioctl(o->listener, SECCOMP_IOCTL_NOTIF_RECV, &told_now) == 0)
-      serve_one(o, &told_now.notice);
+  while (woken || is_left(o, -1)) {
+    memset(&now, 0, sizeof now);
+    if (ioctl(o->listener, SECCOMP_IOCTL_NOTIF_RECV, &now) == 0)
+      serve_one(o, &now.notice);
     else if (errno != ENOENT && errno != EINTR) /* it was killed before we came */
       return;
+    else if (woken && !is_left(o, 0))
+      break;
   }
   o->sight->complete = true;
 }
