@@ -88,6 +88,12 @@ from bb import fetch2  # noqa: E402
 sys.modules["bb.fetch"] = fetch = fetch2
 
 
+_bitbake = os.environ.pop("BITBAKE_LIB", None)
+if _bitbake:  # for modules that are not here; those that are stay what they are
+    __path__.append(os.path.join(_bitbake, "bb"))
+    sys.path.append(_bitbake)
+
+
 def __getattr__(name):
     if name != "multiprocessing":
         raise AttributeError("module 'bb' has no attribute '%s'" % name)

@@ -81,6 +81,23 @@ B = "${@'+'.join(d.getVarFlag('do_c', 'deps', False))}"
     assert.are.equal("do_b+do_x", d:get("B"))
   end)
 
+  it("takes from BITBAKE_LIB the modules that its own bb does not have, and no others", function()
+    local scratch <close> = host.scratch()
+    scratch:file("lib/bb/__init__.py", "raise Exception('not this one')\n")
+    scratch:file("lib/bb/utils.py", "raise Exception('nor this one')\n")
+    scratch:file("lib/bb/more.py", "import bb.utils\ndef word():\n    return 'theirs'\n")
+    local how = python.new(core.realpath("python"), nil, scratch.path .. "/lib")
+    local text = 'python () {\n    import bb.more\n    d.setVar("A", bb.more.word())\n}\n'
+    assert.are.equal("theirs", assert(read(text, how)):get("A"))
+    local _, problem = read(text)
+    assert.is_truthy(problem.message:find("No module named 'bb.more'", 1, true), problem.message)
+    for _, directory in ipairs {scratch.path, "lib"} do
+      local ok, refusal = pcall(python.new, core.realpath("python"), nil, directory)
+      assert.is_false(ok)
+      assert.is_truthy(refusal.message:find("holds no bb/__init__.py", 1, true))
+    end
+  end)
+
   it("lists flags in the order in which they were set", function()
     local d = assert(read [[
 F[zeta] = "1"

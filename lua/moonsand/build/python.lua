@@ -34,26 +34,38 @@ end
 --- seconds until a helper that says nothing is given up.
 M.bounds = {seconds = 60, memory = 2048, patience = 600}
 
+-- The directory that holds BitBake's packages; its `bb` is known by a file that it has had always.
+local function check_bitbake(directory)
+  local file = directory .. "/bb/__init__.py"
+  if directory:sub(1, 1) == "/" and core.stat(file, "follow") then return end
+  fault.throw("usage", ("BITBAKE_LIB is '%s', which holds no bb/__init__.py"):format(directory), {
+    hint = "name the lib directory of a BitBake, from / on, or unset BITBAKE_LIB"})
+end
+
 --- How recipes run Python.
 ---@param home string   the directory of helper.py
 ---@param bounds? {seconds: integer, memory: integer, patience: number}
+---@param bitbake? string   BITBAKE_LIB: where modules are that moonsand's `bb` does not have
 ---@return moonsand.recipe.Python
-function M.new(home, bounds)
+function M.new(home, bounds, bitbake)
   bounds = bounds or M.bounds
-  local python = {home = home, patience = bounds.patience}
+  if bitbake then check_bitbake(bitbake) end
+  local python = {home = home, patience = bounds.patience, bitbake = bitbake}
+  local env = {BITBAKE_LIB = bitbake}
+  for name, value in pairs(environment) do env[name] = value end
 
   function python.start(stream, directories)
     if not core.stat(interpreter, "follow") then
       fault.throw("host", "there is no " .. interpreter, {hint = "apt install python3"})
     end
-    local seen = {{path = home}}
-    table.move(directories, 1, #directories, 2, seen)
+    local seen = {{path = home}, bitbake and {path = bitbake}}
+    table.move(directories, 1, #directories, #seen + 1, seen)
     local binds, overlays = mounts(seen)
     local running, failure = sandbox.new {
       command = {interpreter, "-s", "-S", "-B", home .. "/helper.py", -- -I hides the seed
         tostring(bounds.seconds), tostring(bounds.memory)}, name = "python",
       stdin = stream, stdout = stream, stderr = "inherit", session = false,
-      binds = binds, overlays = overlays, env = environment, cwd = "/",
+      binds = binds, overlays = overlays, env = env, cwd = "/",
     }:start()
     if running then return running end
     fault.throw("sandbox", failure.message or tostring(failure))

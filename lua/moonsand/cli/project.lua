@@ -59,7 +59,9 @@ end
 ---@return moonsand.recipe.Python?
 function M.python(ui)
   local home = ui.home.python and core.realpath(ui.home.python)
-  return home and require "moonsand.build.python".new(home) or nil
+  local bitbake = ui.env "BITBAKE_LIB"
+  if bitbake == "" then bitbake = nil end
+  return home and require "moonsand.build.python".new(home, nil, bitbake) or nil
 end
 
 -- In a build directory the environment counts, as it does for BitBake.

@@ -49,7 +49,9 @@ local function open_cache(d, options, multiconfig)
     if name ~= "PWD" and name ~= "BBSERVER" then more["env " .. name] = value end
   end
   for name, value in pairs(options.variables or {}) do more["var " .. name] = value end
-  for _, directory in ipairs(d.python and d.python:libraries_read() or {}) do
+  local directories = d.python and d.python:libraries_read() or {}
+  directories[#directories + 1] = options.python and options.python.bitbake
+  for _, directory in ipairs(directories) do
     for _, path in ipairs(find.walk(find.disk, directory, ".py")) do paths[path] = true end
   end
   return cache.open(options.cache, cache.key(paths, more))

@@ -12,6 +12,7 @@ local pack, unpack, sub = string.pack, string.unpack, string.sub
 ---@field start fun(stream: moonsand.Fd, directories: moonsand.recipe.Seen[]): {close: fun(self)}
 ---  python3 helper.py, with the stream as its input and output. Throws a fault. A second result
 ---  is a stream to talk to it by, instead of the other end.
+---@field bitbake? string    the directory of BitBake's packages, when some are taken from there
 ---@field patience? number   seconds after which a silent helper is given up; nil: never
 
 ---@class moonsand.recipe.Seen       a directory that the helper sees
