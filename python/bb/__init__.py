@@ -82,7 +82,7 @@ def fatal(*args, **named):
     raise BBHandledException("".join(map(str, args)))
 
 
-from bb import data_smart, filter, utils, data, event, parse, build, process, progress  # noqa: E402,F401
+from bb import data_smart, filter, utils, data, event, parse, build, progress  # noqa: E402,F401
 from bb import fetch2  # noqa: E402
 
 sys.modules["bb.fetch"] = fetch = fetch2
@@ -95,7 +95,11 @@ if _bitbake:  # for modules that are not here; those that are stay what they are
 
 
 def __getattr__(name):
-    if name != "multiprocessing":
-        raise AttributeError("module 'bb' has no attribute '%s'" % name)
-    import multiprocessing
-    return multiprocessing
+    """What few recipes need, and takes long to read."""
+    if name == "multiprocessing":
+        import multiprocessing
+        return multiprocessing
+    if name == "process":
+        import bb.process
+        return bb.process
+    raise AttributeError("module 'bb' has no attribute '%s'" % name)

@@ -2,17 +2,16 @@
 import collections
 import contextlib
 import fcntl
-import fnmatch
-import glob
-import hashlib
 import os
 import re
-import shutil
-import subprocess
 import time
 
 import bb
 import bb.filter
+from moonsand import lazy
+
+fnmatch, glob, hashlib, shutil, subprocess = map(
+    lazy.Module, ("fnmatch", "glob", "hashlib", "shutil", "subprocess"))
 
 # Names that every expression and function of metadata sees.
 _context = {"os": os, "time": time, "bb": bb}

@@ -1,7 +1,9 @@
 """What Python code refers to, found without running it: a list of marked names."""
-import ast
 import re
 
+from moonsand import lazy
+
+ast = lazy.Module("ast")
 _getters = (".getVar", ".appendVar", ".prependVar", "oe.utils.conditional")
 _flag_getters = (".getVarFlag", ".appendVarFlag", ".prependVarFlag")
 _contains = ("bb.utils.contains", "base_contains")

@@ -8,9 +8,10 @@ import signal
 import struct
 import sys
 import time
-import traceback
 
-from moonsand import channel, names
+from moonsand import channel, lazy, names
+
+traceback = lazy.Module("traceback")
 
 _head = struct.Struct("<IQ")
 _line = struct.Struct("<I")

@@ -1,10 +1,12 @@
 """One source: how it would be fetched, and where it would be."""
 import os
-from urllib.parse import quote
 
 import bb
 from bb.fetch2.errors import FetchError, NoMethodError, NonLocalMethod, ParameterError
 from bb.fetch2.uri import decodeurl
+from moonsand import lazy
+
+quoting = lazy.Module("urllib.parse")
 
 exists = os.path.exists
 
@@ -84,7 +86,7 @@ class Revisioned(Method):
         return True
 
     def prepare(self, ud, d):
-        ud.basename = ud.localfile = quote(ud.host + ud.path, safe="").replace("%2F", ".")
+        ud.basename = ud.localfile = quoting.quote(ud.host + ud.path, safe="").replace("%2F", ".")
         ud.setup_revisions(d)
 
     def latest_revision(self, ud, d, name):

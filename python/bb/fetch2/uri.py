@@ -4,9 +4,11 @@
 """
 import collections
 import re
-from urllib.parse import quote, unquote
 
 from bb.fetch2.errors import MissingParameterError
+from moonsand import lazy
+
+quoting = lazy.Module("urllib.parse")
 
 _shape = re.compile(r"(?:([a-zA-Z][\w+.-]*):)?(//)?([^?#]*)(?:\?([^#]*))?", re.S)
 
@@ -37,10 +39,10 @@ class URI:
         if slashes and self.scheme != "file":
             place, slash, path = rest.partition("/")
             self._take_place(place)
-            self.path = unquote(slash + path)
+            self.path = quoting.unquote(slash + path)
         else:
             self.relative = self.scheme in ("file", "git") and not rest.startswith("/")
-            self.path = unquote(rest)
+            self.path = quoting.unquote(rest)
         if parameters:
             self.params = _pairs(parameters, ";")
         if query:
@@ -77,11 +79,11 @@ class URI:
 
     @property
     def path_quoted(self):
-        return quote(self._path)
+        return quoting.quote(self._path)
 
     @path_quoted.setter
     def path_quoted(self, path):
-        self.path = unquote(path)
+        self.path = quoting.unquote(path)
 
     @property
     def username(self):
