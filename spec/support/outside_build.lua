@@ -4,8 +4,8 @@
 ---
 ---   lua5.4 spec/support/outside_build.lua BUILD [PART...]    make answers BUILD=DIRECTORY
 ---
---- PART is some of: conf truth scripts graph; `truth=7` takes every seventh file only. It takes
---- long: a gigabyte of JSON is read. It wants the environment of oe-init-build-env: bitbake in
+--- PART is some of: conf truth scripts graph; `truth=2/7` is the second seventh of the files. It
+--- takes long: a gigabyte of JSON is read. It wants the environment of oe-init-build-env: bitbake in
 --- PATH, BB_ENV_PASSTHROUGH_ADDITIONS. Root becomes the owner of BUILD. Exits with 1 when there is
 --- a difference that is not among those explained below.
 local answers = require "spec.recipe.answers"
@@ -18,10 +18,11 @@ local null, shown = answers.null, answers.shown
 local here = assert(core.realpath("."))
 local directory = answers.directory() or error("which directory has the answers?", 0)
 local build = core.realpath(arg[1] or "") or error("which build directory?", 0)
-local parts, step = {}, 1
+local parts, first, step = {}, 1, 1
 for i = 2, #arg do
-  local name, number = arg[i]:match("^(%l+)=?(%d*)$")
-  parts[name], step = true, math.tointeger(tonumber(number)) or step
+  local name, number, of = arg[i]:match("^(%l+)=?(%d*)/?(%d*)$")
+  parts[name] = true
+  first, step = math.tointeger(tonumber(number)) or first, math.tointeger(tonumber(of)) or step
 end
 
 local place <close> = host.scratch()
@@ -91,8 +92,8 @@ local function excerpts(a, b)
   end
   local function excerpt(text)
     if type(text) ~= "string" then return shown(text) end
-    local first = math.max(at - 40, 1)
-    return (first > 1 and "..." or "") .. shown(text:sub(first, at + 160)):gsub("\n", "n")
+    local from = math.max(at - 40, 1)
+    return (from > 1 and "..." or "") .. shown(text:sub(from, at + 160)):gsub("\n", "n")
   end
   return excerpt(a), excerpt(b)
 end
@@ -175,9 +176,9 @@ local function truth()
     table.insert(by_file[case.file], case)
   end
   local base = all_of("vars --config COREBASE"):match("[^\n]+")
-  for first = 1, #files, 8 * step do
+  for from = first, #files, 8 * step do
     local words, asked = {}, {}
-    for i = first, math.min(first + 8 * step - 1, #files), step do
+    for i = from, math.min(from + 8 * step - 1, #files), step do
       asked[#asked + 1] = files[i]
       words[#words + 1] = "'" .. files[i]:gsub("@COREBASE@", base) .. "'"
     end
