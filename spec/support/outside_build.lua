@@ -5,9 +5,9 @@
 ---   lua5.4 spec/support/outside_build.lua BUILD [PART...]    make answers BUILD=DIRECTORY
 ---
 --- PART is some of: conf truth scripts graph; `truth=2/7` is the second seventh of the files. It
---- takes long: a gigabyte of JSON is read. It wants the environment of oe-init-build-env: bitbake in
---- PATH, BB_ENV_PASSTHROUGH_ADDITIONS. Root becomes the owner of BUILD. Exits with 1 when there is
---- a difference that is not among those explained below.
+--- takes long: a gigabyte of JSON is read. It wants the environment of oe-init-build-env: bitbake
+--- in PATH, BB_ENV_PASSTHROUGH_ADDITIONS. Root becomes the owner of BUILD. Exits with 1 when there
+--- is a difference that is not among those explained below.
 local answers = require "spec.recipe.answers"
 local core = require "moonsand.core"
 local host = require "spec.support.host"
