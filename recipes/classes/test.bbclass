@@ -1,5 +1,7 @@
 # A task that runs what was installed, in a sandbox whose root is only that, and busybox for a shell:
 # `moonsand build zlib:test`.
+inherit ldconfig
+
 addtask test after do_install
 
 # [root] = "outputs": no host. This recipe's outputs lie over those of [depends].

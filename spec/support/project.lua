@@ -48,6 +48,13 @@ function Project:ended(task)
   return found
 end
 
+--- Did a task of the last build say this?
+function Project:said(text)
+  for _, event in ipairs(self.events) do
+    if event.event == "task_log" and event.text:find(text, 1, true) then return event end
+  end
+end
+
 --- The text of a task's log.
 function Project:log(task)
   local name, rest = task:match "^(.*):(.*)$"

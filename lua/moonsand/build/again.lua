@@ -101,12 +101,20 @@ local function keep(node, scratch)
   return scratch:keep(node.name .. ".again").path .. PLACE .. "/upper"
 end
 
+-- Over the same root, with what its hooks made.
+local function again_at(build, node, options)
+  local failure = execute.hooks(build.workshop, node, options.setting, options.on_output,
+    options.on_message)
+  if failure then return nil, failure end
+  return execute.attempt(build.workshop, node, options)
+end
+
 local function attempt(build, node, scratch, setting)
   local undo <close> = scope.new()
   undo:defer(run.lock_files(build, node))
   build.workshop.jobs:take()
   undo:defer(function() build.workshop.jobs:give(node.killed) end)
-  local ok, result, failure = xpcall(execute.attempt, fault.traced, build.workshop, node, {
+  local ok, result, failure = xpcall(again_at, fault.traced, build, node, {
     setting = setting, scratch = scratch, log = "check." .. node.task,
     on_output = function(text) build.events:send("task_log", {task = node.name, text = text}) end,
     on_message = function() end,

@@ -1,6 +1,7 @@
 --- Going into the sandbox of a task: the same sandbox again, with a shell in it.
 local execute = require "moonsand.build.execute"
 local fault = require "moonsand.fault"
+local hook = require "moonsand.build.hook"
 local kept = require "moonsand.build.kept"
 local recipe = require "moonsand.recipe"
 local script = require "moonsand.build.script"
@@ -34,11 +35,12 @@ function M.greeting(fields)
 end
 
 -- A task that ended well is entered at its end, another one at its start.
-local function setting_of(node)
+local function setting_of(workshop, node)
   local setting = execute.setting(node)
   if setting and node.record and node.record.layer then
     table.insert(setting.over, 1, node.record.layer)
   end
+  if setting and setting.trees.root then hook.find(workshop, node, setting) end
   return setting
 end
 
@@ -67,7 +69,7 @@ function M.options(workshop, node)
   end
   local left = workshop.store:kept(node.name)
   local setting, failure = kept.decode(left and read(left.path .. "/failure"))
-  if not setting then left, setting = nil, setting_of(node) end
+  if not setting then left, setting = nil, setting_of(workshop, node) end
   if not setting then
     fault.throw("usage", ("what '%s' starts from is not built yet"):format(node.name),
       {hint = "moonsand build " .. node.name})

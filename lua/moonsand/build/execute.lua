@@ -3,6 +3,7 @@
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local graph = require "moonsand.build.graph"
+local hook = require "moonsand.build.hook"
 local inputs = require "moonsand.build.inputs"
 local jobserver = require "moonsand.build.jobserver"
 local kept = require "moonsand.build.kept"
@@ -73,6 +74,7 @@ end
 ---@field over string[]                    work layers, the newest first
 ---@field trees table<string, {recipe: string, digest: string}[]>   "target", "native"; "root" for a
 ---  task that does not see the host
+---@field hooks? string[]                  what was made over that root: work layers, newest first
 
 --- What is mounted for a task; nil when something that it needs has no result yet.
 ---@param node moonsand.build.Node
@@ -120,11 +122,15 @@ end
 
 -- A root of layers only; here a recipe's own file hides that of another, as in a package's test on
 -- a system that has more than the package.
-local function root_mount(options, store, list)
-  local lower = {}
-  for i, one in ipairs(trees_of(store, list, "root")) do lower[i] = one.tree.path end
+local function root_mount(options, store, setting, scratch)
+  local layers = layers_of(store, setting.hooks or {})
+  for _, one in ipairs(trees_of(store, setting.trees.root, "root")) do
+    layers[#layers + 1] = one.tree
+  end
   options.root = "empty"
-  table.insert(options.overlays, {target = "/", lower = lower, order = -2})
+  table.insert(options.overlays, {target = "/", lower = layer.stack(layers).lower, order = -2,
+    upper = scratch and scratch.upper, work = scratch and scratch.work,
+    options = scratch and {volatile = "on"} or nil})
 end
 
 local function source_binds(workshop, node, binds, files)
@@ -192,11 +198,12 @@ function M.options(workshop, node, scratch, setting, trace)
   }
   -- What somebody put there by hand is in no package, so no signature would notice it.
   if rooted then
-    root_mount(options, workshop.store, setting.trees.root)
+    root_mount(options, workshop.store, setting, node.hook and scratch)
   elseif core.stat "/usr/local" then
     options.tmpfs[1] = {target = "/usr/local", size = "1M"}
   end
-  work_mount(options, layer.stack(layers_of(workshop.store, setting.over)).lower, scratch)
+  work_mount(options, layer.stack(layers_of(workshop.store, setting.over)).lower,
+    not node.hook and scratch or nil)
   for _, kind in ipairs {"target", "native"} do
     local overlay = sysroot(workshop.store, setting.trees[kind], kind)
     if overlay then table.insert(options.overlays, overlay) end
@@ -306,6 +313,22 @@ function M.attempt(workshop, node, attempt)
   return result, describe_failure(node, result, scripts, read(trace) or "", marks)
 end
 
+--- Make what the hooks of a task's root make, or find it. What they say goes to the task's log.
+---@param workshop moonsand.build.Workshop
+---@param node moonsand.build.Node
+---@param setting moonsand.build.Setting   `hooks` is filled
+---@param on_output fun(text: string)
+---@param on_message fun(level: string, text: string)
+---@return table? failure
+function M.hooks(workshop, node, setting, on_output, on_message)
+  if not setting.trees.root then return nil end
+  return hook.run(workshop, node, setting, function(one, scratch)
+    return M.attempt(workshop, one, {setting = setting, scratch = scratch,
+      on_output = on_output, on_message = on_message, log = "log." .. node.task,
+      made = function(_, scripts) scripts_of.save(workshop.directory, one, scripts) end})
+  end)
+end
+
 --- Run a task over the layers of `over`. On success its upper becomes a work layer.
 ---@param workshop moonsand.build.Workshop
 ---@param node moonsand.build.Node
@@ -315,6 +338,8 @@ end
 ---@return table? failure   command, cwd, where, exit_code, signal, message, kept
 function M.run(workshop, node, on_output, on_message)
   local setting = assert(M.setting(node))
+  local unhooked = M.hooks(workshop, node, setting, on_output, on_message)
+  if unhooked then return nil, unhooked end
   local scratch <close> = workshop.store:scratch()
   local observer
   local result, failure = M.attempt(workshop, node, {

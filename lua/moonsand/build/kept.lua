@@ -18,6 +18,7 @@ end
 function M.encode(setting, failure)
   local lines = {HEADER}
   for _, digest in ipairs(setting.over) do lines[#lines + 1] = "over " .. digest end
+  for _, digest in ipairs(setting.hooks or {}) do lines[#lines + 1] = "hook " .. digest end
   for _, kind in ipairs {"target", "native", "root"} do
     for _, one in ipairs(setting.trees[kind] or {}) do
       lines[#lines + 1] = ("%s %s %s"):format(kind, one.digest, one.recipe)
@@ -40,6 +41,9 @@ function M.decode(text)
     local digest, recipe = rest:match "^(%x+) (.*)$"
     if name == "over" then
       table.insert(setting.over, rest)
+    elseif name == "hook" then
+      setting.hooks = setting.hooks or {}
+      table.insert(setting.hooks, rest)
     elseif (setting.trees[name] or name == "root") and digest then
       setting.trees[name] = setting.trees[name] or {}
       table.insert(setting.trees[name], {recipe = recipe, digest = digest})

@@ -106,14 +106,15 @@ function M.prepare(self, targets)
   attach_data(nodes)
   self.forced = forced_names(self.options.force, nodes)
   local again = self.options.check and checked(nodes, wanted) or {}
+  self.signatures = {
+    layout = execute.LAYOUT, host = self.host, directories = directories_of(self.config),
+    made = {}, exports = {},
+  }
   resolve.resolve(nodes, wanted, {
     store = self.store, forced = self.forced,
     fetched = function(node) return have_sources(self, node) end,
     salt = ("%d.%d"):format(core.time_ns(), core.getpid()),
-    signatures = {
-      layout = execute.LAYOUT, host = self.host, directories = directories_of(self.config),
-      made = {}, exports = {},
-    },
+    signatures = self.signatures,
   }, again)
   return nodes, wanted, again
 end

@@ -7,6 +7,7 @@ local mixed = require "moonsand.build.mixed"
 local order = require "moonsand.order"
 local recipes = require "moonsand.recipe"
 local sources = require "moonsand.build.source"
+local words = require("moonsand.text").words
 
 local M = {}
 
@@ -217,6 +218,33 @@ local function add_sources(signature, node)
   end
 end
 
+-- Flags of a hook that change what it does.
+local hook_flags = {"cleandirs", "dirs", "network", "paths", "postfuncs", "prefuncs", "umask"}
+
+-- The functions that ROOT_HOOKS names; whether there are such is asked when they are run.
+local function add_hooks(signature, node, context)
+  local d = node.data
+  local names = words(d:get "ROOT_HOOKS")
+  signature:add("variable", "ROOT_HOOKS", table.concat(names, " "))
+  for _, name in ipairs(names) do
+    for _, flag in ipairs(d:raw(name) and hook_flags or {}) do
+      local value = d:flag(name, flag)
+      if value and value ~= "" then signature:add("flag", name .. " " .. flag, value) end
+    end
+    if d:raw(name) then add_texts(signature, {data = d, task = name}, context) end
+  end
+end
+
+-- A task and its hooks may refer to the same.
+local function without_doubles(signature)
+  local seen, list = {}, M.new()
+  for _, line in ipairs(signature) do
+    if not seen[line] then list[#list + 1] = line end
+    seen[line] = true
+  end
+  return list
+end
+
 ---@class moonsand.build.SignatureContext
 ---@field layout string                    version of the sandbox that tasks run in
 ---@field host table<string, string>       identity of the host whose /usr the task sees
@@ -243,7 +271,28 @@ function M.base(node, context)
   end
   add_texts(signature, node, context)
   add_sources(signature, node)
-  return signature
+  if not node.roots or not d:get "ROOT_HOOKS" then return signature end
+  add_hooks(signature, node, context)
+  return without_doubles(signature)
+end
+
+--- The key of what a hook makes: of its text, and of the layers that it runs over.
+---@param hook moonsand.build.Node
+---@param context moonsand.build.SignatureContext
+---@param digests string[]   first wins
+---@return string key
+function M.hook(hook, context, digests)
+  local signature, d = M.new(), hook.data
+  signature:add("layout", "sandbox", context.layout)
+  if d:get "MOONSAND_EPOCH" then signature:add("layout", "epoch", d:get "MOONSAND_EPOCH") end
+  signature:add("host", "architecture", context.host.architecture or "")
+  for _, flag in ipairs(hook_flags) do
+    local value = d:flag(hook.task, flag)
+    if value and value ~= "" then signature:add("flag", flag, value) end
+  end
+  add_texts(signature, hook, context)
+  for i, digest in ipairs(digests) do signature:add("input", ("/ %03d"):format(i), digest) end
+  return (signature:key())
 end
 
 --- The intent key: instead of what the dependencies made, what they are going to be made from.

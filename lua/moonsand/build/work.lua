@@ -139,7 +139,7 @@ local function carry_out(self, list, checks)
     and jobserver.open(self.directory, self.jobs, make_pipe) or nil
   self.workshop = {
     store = self.store, fetcher = self.fetcher, directory = self.directory, jobs = pool,
-    audit = self.options.audit,
+    audit = self.options.audit, signatures = self.signatures,
   }
   self.progress = estimate.progress(list, self.jobs)
   local options = {
