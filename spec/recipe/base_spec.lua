@@ -66,6 +66,14 @@ describe("the base configuration", function()
     assert.is_false(included(config.data, "classes/c.bbclass"))
   end)
 
+  it("names files that were looked for in vain by their full names, too", function()
+    local config = configure {["conf/moonsand.conf"] = plain ..
+      "include ${BBPATH}/conf/none.conf\ninclude_all conf/nowhere.conf\n"}
+    local files = config.data.files
+    assert.is_false(files[scratch.path .. "/conf/none.conf"])
+    assert.is_false(files[scratch.path .. "/conf/nowhere.conf"])
+  end)
+
   it("has a variant for each multiconfig, with the recipes read anew", function()
     local config = configure {
       ["conf/moonsand.conf"] = plain .. 'BBMULTICONFIG = "small"\nSIZE ?= "1"\n' ..

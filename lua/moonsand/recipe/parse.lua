@@ -206,7 +206,11 @@ local function refuse_file(path, statement)
 end
 
 local function locate_included(reader, d, name, statement)
-  if name:sub(1, 1) == "/" then return reader.disk.kind(name) == "file" and name or nil end
+  if name:sub(1, 1) == "/" then
+    if reader.disk.kind(name) == "file" then return name end
+    if d.files[name] == nil then d.files[name] = false end
+    return nil
+  end
   local directories = find.split(d:get("BBPATH"))
   table.insert(directories, 1, find.directory(statement.file))
   return M.locate(reader, d, directories, name)
