@@ -3,10 +3,11 @@
 ---
 ---   lua5.4 bench/growth.lua [FILES...]      `make bench` sets LUA_PATH and LUA_CPATH
 ---
---- Each size is read by one process of its own, without the parse cache, in turns. Every file is
---- read in two variants; it has classes, overrides, an included file, and Python that Lua cannot
---- evaluate; every tenth has a bbappend. The last hundred files are the same for every size, and
---- so are the twenty that come first and pay for what is read once.
+--- Each size is a layer of its own, read by one process of its own, without the parse cache, in
+--- turns. Every file is read in two variants; it has classes, overrides, an included file, and
+--- Python that Lua cannot evaluate; every tenth has a bbappend. The last hundred files are the same
+--- for every size, and so are the twenty that come first and pay for what is read once. For the
+--- last hundred Lua's instructions are counted, which no load of the machine changes.
 local core = require "moonsand.core"
 local rounds = require "bench.support.rounds"
 
@@ -130,42 +131,42 @@ local function layer_in(directory, count)
   end
 end
 
--- Of a layer's files: the first that are read by every process, those that differ, the last.
-local function chosen(directory, count, all)
+-- A layer's files: the first, those that only this size has, the last.
+local function in_order(directory, count)
   local list = {}
   local function add(from, to)
     for i = from, to do
       list[#list + 1] = ("%s/recipes/group%d/r%d_1.%d.bb"):format(directory, i // 100, i, i)
     end
   end
-  add(all + 1, all + FIRST)
-  add(LAST + 1, count)
+  add(LAST + 1, LAST + FIRST)
+  add(LAST + FIRST + 1, count + FIRST)
   add(1, LAST)
   return list
 end
 
--- A process of its own: milliseconds of Lua's processor time for one of the last files, and the
--- heap when all is read.
-local function child(directory, count, all)
+-- A process of its own: thousands of Lua's instructions for the last files, and the heap when all
+-- is read.
+local function child(directory, count)
   local config <close> = require "moonsand.recipe".configure {
     path = {directory}, python = require "moonsand.build.python".new(here .. "/python"),
   }
-  local files, before = chosen(directory, count, all), nil
+  local files, steps = in_order(directory, count), 0
   local read = require "moonsand.recipe.survey".read(config, {files = files, jobs = 1,
     progress = function(done)
-      if done == #files - LAST then before = os.clock() end
+      if done == #files - LAST then debug.sethook(function() steps = steps + 1 end, "", 1000) end
     end})
-  local seconds = os.clock() - before
+  debug.sethook()
   assert(#read.recipes == 2 * #files and #read.failures == 0, "not all was read")
   collectgarbage()
   collectgarbage()
-  print(("%.6f %.2f"):format(seconds / LAST * 1e3, collectgarbage "count" / 1024))
+  print(("%d %.2f"):format(steps, collectgarbage "count" / 1024))
 end
 
-local function measure(place, count, all)
+local function measure(place, count)
   local report = place .. "/report"
   local pipe <close> = assert(io.popen(("python3 bench/support/reap.py %s " ..
-    "lua5.4 bench/growth.lua child %s %d %d"):format(report, place, count, all)))
+    "lua5.4 bench/growth.lua child %s/%d %d"):format(report, place, count, count)))
   local last, heap = pipe:read("n", "n")
   assert(heap, "the child failed")
   pipe:close()
@@ -176,30 +177,29 @@ local function measure(place, count, all)
 end
 
 local function median(list, field)
-  local values = {}
-  for i, each in ipairs(list) do values[i] = each[field] end
-  return rounds.median(values)
+  local all = {}
+  for i, each in ipairs(list) do all[i] = each[field] end
+  return rounds.median(all)
 end
 
 local function main(sizes)
   local place = assert(core.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/moonsand-bench-growth."))
   local ok, problem = xpcall(function()
-    local all, results = math.max(table.unpack(sizes)), {}
-    layer_in(place, all + FIRST)
+    local results = {}
+    for _, count in ipairs(sizes) do layer_in(("%s/%d"):format(place, count), count + FIRST) end
     for round = 1, ROUNDS do
       for k = 1, #sizes do
         local count = sizes[(k + round) % #sizes + 1]
         results[count] = results[count] or {}
-        table.insert(results[count], measure(place, count, all))
+        table.insert(results[count], measure(place, count))
       end
     end
     for _, count in ipairs(sizes) do
       local list, least = results[count], results[sizes[1]]
-      print(("%5d files: %.2f processor ms a file, %.2f of the first size's; the last %d %.2f; " ..
-        "heap %.1f MiB, %.1f KiB a file; %.0f MiB at the peak"):format(count, median(list, "each"),
+      print(("%5d files: %.2f processor ms a file, %.2f of the first size's; instructions for " ..
+        "the last %d: %.3f; heap %.1f MiB; %.0f MiB at the peak"):format(count, median(list, "each"),
         median(list, "each") / median(least, "each"), LAST,
         median(list, "last") / median(least, "last"), median(list, "heap"),
-        (median(list, "heap") - median(least, "heap")) * 1024 / math.max(1, count - sizes[1]),
         median(list, "memory")))
     end
   end, debug.traceback)
@@ -208,7 +208,7 @@ local function main(sizes)
 end
 
 if arg[1] == "child" then
-  child(arg[2], math.tointeger(arg[3]), math.tointeger(arg[4]))
+  child(arg[2], math.tointeger(arg[3]))
 else
   local sizes = {}
   for i, word in ipairs(#arg > 0 and arg or {100, 300, 1000, 3000}) do
