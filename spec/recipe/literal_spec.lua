@@ -1,6 +1,8 @@
+local core = require "moonsand.core"
 local data = require "moonsand.recipe.data"
 local literal = require "moonsand.recipe.literal"
 local order = require "moonsand.order"
+local recipe = require "moonsand.recipe"
 
 describe("references that are read off a text", function()
   local function store(values)
@@ -60,5 +62,23 @@ describe("references that are read off a text", function()
       end
     end
     assert.is_true(answered > 400)
+  end)
+
+  it("make the same text of every task as expanding does", function()
+    local read_off, asked = literal.names, 0
+    finally(function() literal.names = read_off end)
+    local config <close> = recipe.configure {path = {assert(core.realpath "recipes")}}
+    for _, name in ipairs {"zlib", "busybox", "curl"} do
+      local found = config:named(name)
+      for _, task in ipairs(found.tasks) do
+        literal.names = read_off
+        local names, texts = recipe.references(recipe.task_data(found.data, task.name), task.name)
+        literal.names = function() asked = asked + 1 end
+        local slow, expanded =
+          recipe.references(recipe.task_data(found.data, task.name), task.name)
+        assert.are.same({slow, expanded}, {names, texts}, name .. ":" .. task.name)
+      end
+    end
+    assert.is_true(asked > 100)
   end)
 end)
