@@ -306,9 +306,9 @@ scan = function(found, text, at, inside)
   return at
 end
 
-local MOST <const> = 1024 -- texts that are remembered
+local MOST <const> = 4 << 20 -- bytes of texts that are remembered
 
-local known, count = {}, 0
+local known, held = {}, 0
 
 --- The command words of a shell text. The answer is not to be changed.
 ---@param text string
@@ -319,8 +319,9 @@ function M.words(text)
   found = {called = {}, defined = {}}
   scan(found, text, 1, false)
   for name in pairs(found.defined) do found.called[name] = nil end
-  if count >= MOST then known, count = {}, 0 end
-  known[text], count = found, count + 1
+  held = held + #text
+  if held > MOST then known, held = {}, #text end
+  known[text] = found
   return found
 end
 

@@ -6,9 +6,9 @@ local M = {}
 local byte, find, gmatch, gsub = string.byte, string.find, string.gmatch, string.gsub
 
 local BRACE <const> = 123
-local MOST <const> = 4096 -- texts that are remembered
+local MOST <const> = 4 << 20 -- bytes of texts that are remembered
 
-local known, count = {}, 0
+local known, held = {}, 0
 
 -- The names that a text refers to, each once, sorted; false when it is of another kind.
 local function read(text)
@@ -30,9 +30,9 @@ end
 local function remembered(text)
   local names = known[text]
   if names == nil then
-    if count >= MOST then known, count = {}, 0 end
-    names = read(text)
-    known[text], count = names, count + 1
+    names, held = read(text), held + #text
+    if held > MOST then known, held = {}, #text end
+    known[text] = names
   end
   return names
 end
