@@ -4,6 +4,7 @@
 local check = require "moonsand.sandbox.check"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local loop = require "moonsand.loop"
 local namespaces = require "moonsand.sandbox.namespaces"
 
 local M = {}
@@ -87,7 +88,7 @@ end
 ---@return moonsand.sandbox.Sight[]?
 ---@return string? why
 function Observer:finish(not_enforced)
-  if self.ended == nil then core.poll({{fd = self.process}}, PATIENCE) end
+  if self.ended == nil then loop.wait({{fd = self.process}}, PATIENCE) end
   local why = self:death() or self.ended == nil and "it does not end" or nil
   if why then return nil, why end
   local list, about = fault.unless("sandbox", core.read_observed(self.memory))
