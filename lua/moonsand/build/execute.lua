@@ -14,6 +14,7 @@ local names = require "moonsand.build.names"
 local observe = require "moonsand.build.observe"
 local recipe = require "moonsand.recipe"
 local resolve = require "moonsand.build.resolve"
+local rooted = require "moonsand.build.rooted"
 local sandbox = require "moonsand.sandbox"
 local script = require "moonsand.build.script"
 local scripts_of = require "moonsand.build.scripts"
@@ -124,9 +125,9 @@ end
 -- a system that has more than the package.
 local function root_mount(options, store, setting, scratch)
   local layers = layers_of(store, setting.hooks or {})
-  for _, one in ipairs(trees_of(store, setting.trees.root, "root")) do
-    layers[#layers + 1] = one.tree
-  end
+  local trees = trees_of(store, setting.trees.root, "root")
+  rooted.check(options.name, trees)
+  for _, one in ipairs(trees) do layers[#layers + 1] = one.tree end
   options.root = "empty"
   table.insert(options.overlays, {target = "/", lower = layer.stack(layers).lower, order = -2,
     upper = scratch and scratch.upper, work = scratch and scratch.work,
@@ -185,19 +186,19 @@ end
 ---@return moonsand.build.Scripts
 function M.options(workshop, node, scratch, setting, trace)
   local d = node.data
-  local rooted = setting.trees.root ~= nil
-  local jobs = not rooted and workshop.jobs or nil
+  local layered = setting.trees.root ~= nil
+  local jobs = not node.alone and not node.hook and workshop.jobs or nil
   local scripts = scripts_of.make(node, jobs ~= nil)
   local options = {
     name = node.name, root = "host", ids = "root", hostname = "moonsand", cwd = "/work",
     umask = tonumber(d:flag(node.task, "umask") or "022", 8), network = network(d, node.task),
-    command = script.command("start", rooted), env = {HOME = "/tmp", LANG = "C", TERM = "dumb"},
+    command = script.command("start", layered), env = {HOME = "/tmp", LANG = "C", TERM = "dumb"},
     overlays = {}, binds = {}, dirs = {},
     files = {{target = script.DIRECTORY .. "/start", text = scripts.start}},
     tmpfs = {},
   }
   -- What somebody put there by hand is in no package, so no signature would notice it.
-  if rooted then
+  if layered then
     root_mount(options, workshop.store, setting, node.hook and scratch)
   elseif core.stat "/usr/local" then
     options.tmpfs[1] = {target = "/usr/local", size = "1M"}
@@ -249,6 +250,9 @@ local function describe_failure(node, result, scripts, trace, marks)
   local failure = marks.failed and message.decode_failure(marks.failed) or
     failing_command(node, scripts, trace, marks.text)
   failure.where = failure.where or graph.place(node.recipe, node.task)
+  if node.roots and result.exit_code == rooted.NOT_FOUND then
+    failure.message = rooted.describe(node.roots)
+  end
   failure.exit_code, failure.signal = failure.exit_code or result.exit_code, result.signal
   local patterns = words(node.data:get "MOONSAND_ERROR_LINES")
   failure.patterns = #patterns > 0 and patterns or nil
@@ -323,7 +327,9 @@ end
 function M.hooks(workshop, node, setting, on_output, on_message)
   if not setting.trees.root then return nil end
   return hook.run(workshop, node, setting, function(one, scratch)
-    return M.attempt(workshop, one, {setting = setting, scratch = scratch,
+    local bare = {over = {}, hooks = setting.hooks,
+      trees = {root = setting.trees.root, target = {}, native = {}}}
+    return M.attempt(workshop, one, {setting = bare, scratch = scratch,
       on_output = on_output, on_message = on_message, log = "log." .. node.task,
       made = function(_, scripts) scripts_of.save(workshop.directory, one, scripts) end})
   end)

@@ -1,5 +1,7 @@
 --- What a task builds upon: the work layers of the tasks before it in its recipe, and the sysroots
 --- of what the recipe depends on. Known from the graph alone; digests come later.
+local fault = require "moonsand.fault"
+local place = require "moonsand.build.place"
 local words = require("moonsand.text").words
 
 local M = {}
@@ -10,6 +12,7 @@ local M = {}
 ---@field sysroots moonsand.build.Node[]  nodes whose tree it sees, by name
 ---@field offers? "target"|"native"       its tree is part of the sysroots of others
 ---@field roots? moonsand.build.Node[]    [root]: nodes whose outputs are its root, the upper first
+---@field alone? boolean                  [root] = "outputs": it sees nothing else, nobody its layer
 
 local builtins = {fetch = "fetch", collect = "collect"}
 
@@ -35,7 +38,7 @@ end
 local function before(node)
   local seen, list = {}, {}
   local function put(other)
-    if other.kind == "task" and not other.roots and not seen[other] then
+    if other.kind == "task" and not other.alone and not seen[other] then
       seen[other] = true
       list[#list + 1] = other
     end
@@ -78,12 +81,12 @@ local function installs(node)
   return false
 end
 
--- [root] = "outputs": the host is not there. What this recipe installed lies over what the recipes
--- of [depends] installed.
+-- [root]: the host is not there, but what the recipes of [depends] installed; "outputs": what this
+-- one installed lies over it.
 local function roots(node, earlier)
-  if node.data:flag(node.task, "root") ~= "outputs" then return nil end
-  local list = {}
-  for i = #earlier, 1, -1 do
+  local root, list = node.data:flag(node.task, "root") or "", {}
+  if root == "" then return nil end
+  for i = root == "outputs" and #earlier or 0, 1, -1 do
     if installs(earlier[i]) then
       list[1] = earlier[i]
       break
@@ -95,6 +98,13 @@ local function roots(node, earlier)
   return list
 end
 
+local function refuse_bare(node)
+  fault.throw("recipe", ("task '%s' has a root of layers only, and no layer"):format(node.name), {
+    where = place.of(node.recipe, node.task, nil, "root"),
+    hint = "name recipes that install its programs: in [depends], or in ROOT_LAYERS with strict",
+  })
+end
+
 --- Fill in the inputs of every node of a plan.
 ---@param order moonsand.build.Node[]   as `Graph:plan` gives it
 function M.attach(order)
@@ -102,9 +112,11 @@ function M.attach(order)
     node.index = i
     node.kind = M.kind(node)
     local earlier = before(node)
-    node.roots = roots(node, earlier)
-    node.before = node.roots and {} or earlier
-    node.sysroots = node.roots and {} or reach(node)
+    node.roots = node.kind == "task" and roots(node, earlier) or nil
+    node.alone = node.roots and node.data:flag(node.task, "root") == "outputs"
+    if node.roots and #node.roots == 0 then refuse_bare(node) end
+    node.before = node.alone and {} or earlier
+    node.sysroots = node.alone and {} or reach(node)
     node.offers = offer_of(node)
   end
 end

@@ -47,10 +47,10 @@ end
 local function refuse(node)
   local d = node.data
   local root = d:flag(node.task, "root")
-  if root and root ~= "" and root ~= "outputs" then
+  if root and root ~= "" and root ~= "outputs" and root ~= "layers" then
     fault.throw("recipe", ("the flag [root] of task '%s' is '%s'"):format(node.name, root), {
       where = graph.place(node.recipe, node.task, nil, "root"),
-      hint = [[write "outputs", or leave it out for the host's root]],
+      hint = [[write "outputs" or "layers", or leave it out for the host's root]],
     })
   end
 end
