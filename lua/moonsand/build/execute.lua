@@ -1,8 +1,8 @@
 --- Runs one task in a sandbox of its own: /work is the stack of what the tasks before it froze, the
 --- sysroots are read-only overlays, the run script is bound in, everything it says goes to its log.
 local core = require "moonsand.core"
+local failure_of = require "moonsand.build.failure"
 local fault = require "moonsand.fault"
-local graph = require "moonsand.build.graph"
 local hook = require "moonsand.build.hook"
 local inputs = require "moonsand.build.inputs"
 local jobserver = require "moonsand.build.jobserver"
@@ -20,7 +20,6 @@ local script = require "moonsand.build.script"
 local scripts_of = require "moonsand.build.scripts"
 local sources = require "moonsand.build.source"
 local read = require("moonsand.text").read
-local words = require("moonsand.text").words
 
 local M = {}
 
@@ -229,40 +228,6 @@ function M.options(workshop, node, scratch, setting, trace)
   return options, scripts
 end
 
--- The trace knows the command as it ran, when a function of the recipe got as far as that.
-local function failing_command(node, scripts, trace, marks)
-  local last = script.last(trace)
-  local where = last and script.place(last, scripts.scripts)
-  if where then return {command = last.command, cwd = last.cwd, where = where} end
-  local found
-  for _, name in ipairs(scripts.names) do
-    found = recipe.shell.failure(scripts.scripts[name], marks) or found
-  end
-  if not found then return {where = graph.place(node.recipe, node.task)} end
-  return {
-    command = found.exact and found.command or nil,
-    where = ("%s:%s"):format(found.file, found.line),
-  }
-end
-
--- What a person needs to know of a run that did not end well.
-local function describe_failure(node, result, scripts, trace, marks)
-  local failure = marks.failed and message.decode_failure(marks.failed) or
-    failing_command(node, scripts, trace, marks.text)
-  failure.where = failure.where or graph.place(node.recipe, node.task)
-  if node.roots and result.exit_code == rooted.NOT_FOUND then
-    failure.message = rooted.describe(node.roots)
-  end
-  failure.exit_code, failure.signal = failure.exit_code or result.exit_code, result.signal
-  local patterns = words(node.data:get "MOONSAND_ERROR_LINES")
-  failure.patterns = #patterns > 0 and patterns or nil
-  if result.outcome ~= "exit" and result.outcome ~= "signal" then
-    failure.message = result.message or tostring(result)
-    if result.outcome == "setup_failed" then failure.hint = result.hint or "moonsand doctor" end
-  end
-  return failure
-end
-
 -- Run it with its output going to the log and to whoever listens; the run script's report on a
 -- failure is for us alone.
 local function run(options, log_path, on_output, on_message)
@@ -314,7 +279,7 @@ function M.attempt(workshop, node, attempt)
   local result, marks = run(options, log, attempt.on_output, attempt.on_message)
   node.killed = result.outcome ~= "exit" or (result.leftovers or 0) > 0
   if result.ok then return result end
-  return result, describe_failure(node, result, scripts, read(trace) or "", marks)
+  return result, failure_of.describe(node, result, scripts, read(trace) or "", marks)
 end
 
 --- Make what the hooks of a task's root make, or find it. What they say goes to the task's log.

@@ -144,8 +144,8 @@ end
 ---@return moonsand.build.Mounted[]
 function M.mounted(node)
   local list = {}
-  local function add(place, digest, other)
-    list[#list + 1] = {place = place, digest = digest, node = other}
+  local function add(where, digest, other)
+    list[#list + 1] = {place = where, digest = digest, node = other}
   end
   for i, other in ipairs(node.before) do
     add(("/work %02d %s"):format(i, other.task), other.record.layer, other)
