@@ -1,6 +1,7 @@
 local host = require "spec.support.host"
 local observe = require "moonsand.build.observe"
 local packages = require "moonsand.build.packages"
+local observer = require "moonsand.sandbox.observe"
 local project = require "spec.support.project"
 local sandbox = require "moonsand.sandbox"
 local sought = require "moonsand.build.sought"
@@ -163,6 +164,23 @@ describe("an audited build", function()
     assert.are.equal("--audit=full: tasks cannot be observed on this host: observe: no\n"
       .. "  another host", tostring(why))
     assert.has_error(function() here:build({"clean"}, {audit = "half"}) end)
+  end)
+
+  it("keeps nothing of a task whose observer is gone", function()
+    here:write {["lost/lost_1.bb"] = recipe("", {}, "echo lost")}
+    local open = observer.open
+    finally(function() observer.open = open end)
+    observer.open = function(options, undo) ---@diagnostic disable-line: duplicate-set-field
+      local self = open(options, undo)
+      if self and #options.observe > 1 then self.process:kill("KILL") end -- 1: may it be done here?
+      return self
+    end
+    local summary = here:build({"lost"}, {audit = "full"})
+    assert.is_false(summary.ok)
+    assert.matches("observe", summary.failures[1].message)
+    observer.open = open
+    assert.is_true(here:build({"lost"}).ok)
+    assert.are.equal("ok", here:ended("lost:compile").outcome)
   end)
 
   it("claims nothing of a dependency while tasks that may use it are left out", function()
