@@ -138,9 +138,10 @@ describe("the options of a sandbox", function()
 
   it("say what of the kernel is shown, and what is hidden", function()
     local spec = parsed {"--proc", "bind", "--sysfs", "--devpts", "--device", "/dev/fuse", "--mask",
-      "/a", "--mask", "/b", "--protect", "/c", "--watch", "/d"}
-    assert.are.same({"bind", true, true, {"/dev/fuse"}, {"/a", "/b"}, {"/c"}, {"/d"}},
-      {spec.proc, spec.sysfs, spec.devpts, spec.devices, spec.mask, spec.protect, spec.watch})
+      "/a", "--mask", "/b", "--protect", "/c", "--watch", "/d", "--observe", "/e"}
+    assert.are.same({"bind", true, true, {"/dev/fuse"}, {"/a", "/b"}, {"/c"}, {"/d"}, {"/e"}},
+      {spec.proc, spec.sysfs, spec.devpts, spec.devices, spec.mask, spec.protect, spec.watch,
+        spec.observe})
     assert.is_false(parsed({"--proc", "none"}).proc)
     assert.is_nil(parsed({}).proc)
     assert.is_truthy(refused {"--mask", "a"}:find("is not an absolute path", 1, true))

@@ -89,6 +89,12 @@ describe("the JSON record", function()
     end
     assert.are.equal(#result.fields, count)
     assert.is_truthy(usage.memory_peak)
+    local ordered = {}
+    for _, name in ipairs(result.key_order) do
+      assert.is_nil(ordered[name], name .. " stands twice") -- and would be written twice
+      ordered[name] = true
+    end
+    for name in pairs(usage) do assert.is_true(ordered[name], name .. " has no place of its own") end
   end)
 
   for _, one in ipairs(all) do

@@ -11,6 +11,13 @@ local function shell(text)
 end
 
 describe("moonsand run", function()
+  it("tells what was asked for, its keys always in the same order", function()
+    local record = shell [[$M run --observe /usr/include --json 1 -- sh -c '[ -e /usr/include/no.h ]']]
+    assert.matches('"observed":%[{%s*"opened":false,%s*"path":"/usr/include/no.h",'
+      .. '%s*"real":"[^"]*",%s*"state":"absent",%s*"executed":false%s*}%]', record)
+    assert.matches('"usage":{%s*"user":[^}]*"system":[^}]*"max_rss":', record)
+  end)
+
   it("passes output and exit code through", function()
     local out, code = shell "$M run -- sh -c 'echo out; echo err >&2; exit 7'"
     assert.are.equal("out\nerr\n", out)

@@ -140,7 +140,7 @@ adders["--file"] = function(spec, step)
 end
 
 local paths = {["--device"] = "devices", ["--mask"] = "mask",
-  ["--protect"] = "protect", ["--watch"] = "watch"}
+  ["--protect"] = "protect", ["--watch"] = "watch", ["--observe"] = "observe"}
 
 for option, key in pairs(paths) do
   adders[option] = function(spec, step)
@@ -309,7 +309,7 @@ function M.from_arguments(args, environment, base)
     binds = {}, tmpfs = {}, dirs = {}, symlinks = {}, files = {}, overlays = {}, env = {},
     last = last_order(base),
     cap_add = {}, cap_drop = {}, share = {}, join = {}, as_init = args.as_init,
-    limits = {}, devices = {}, mask = {}, protect = {}, watch = {},
+    limits = {}, devices = {}, mask = {}, protect = {}, watch = {}, observe = {},
     sysfs = args.sysfs, devpts = args.devpts,
     proc = args.proc ~= "none" and args.proc, idle_timeout = seconds(args, "idle_timeout"),
     session = args.session and args.session == "on",

@@ -24,6 +24,7 @@ local repeated = {
   {"--mask", "PATH", "hide what is there: an empty file or directory"},
   {"--protect", "PATH", "make it read-only where it is, with everything below it"},
   {"--watch", "DIR", "note which files of a directory inside are opened, for --json"},
+  {"--observe", "PATH", "note what of it and below is opened, executed or missing, for --json"},
   {"--env", "NAME=VALUE", "set a variable; the environment starts nearly empty"},
   {"--pass-env", "NAME", "let a variable of the caller through"},
   {"--fd", "N[:MODE]=FILE", "open FILE as descriptor N; MODE is r (default), w, rw or a"},

@@ -56,7 +56,7 @@ end
 local function write_report(file, own, keep)
   local record = own:record()
   if keep then add_output(record, own) end
-  local words = json.encode(record, {indent = true, keyorder = result.fields})
+  local words = json.encode(record, {indent = true, keyorder = result.key_order})
   local ok, problem, errno = text.write_all(file, words .. "\n")
   file:close()
   if not ok then fault.throw("fs", "the record of --json: " .. problem, {errno = errno}) end

@@ -117,9 +117,17 @@ end
 M.version = 1
 M.fields = {
   "moonsand_result", "ok", "outcome", "code", "exit_code", "signal", "timed_out", "timed_out_by",
-  "limits_hit", "not_enforced", "mount_points", "opened", "message", "hint", "gate", "step",
-  "step_name", "verb", "path", "errno", "log", "wall", "usage", "leftovers",
+  "limits_hit", "not_enforced", "mount_points", "opened", "observed", "message", "hint", "gate",
+  "step", "step_name", "verb", "path", "errno", "log", "wall", "usage", "leftovers",
 }
+
+--- The order of all keys of the JSON form, each once: after a record's own what only the objects in
+--- it have.
+M.key_order = table.move(M.fields, 1, #M.fields, 1, {})
+for _, name in ipairs {"stdout", "stderr", "user", "system", "max_rss", "io_read", "io_written",
+  "memory_peak", "pids_peak", "cpu_throttled", "real", "state", "executed"} do
+  table.insert(M.key_order, name)
+end
 
 --- The result as plain data, without what was captured: what `moonsand run --json` writes.
 ---@return table
