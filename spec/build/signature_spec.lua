@@ -1,4 +1,6 @@
+local core = require "moonsand.core"
 local project = require "spec.support.project"
+local request = require "moonsand.build.request"
 local signature = require "moonsand.build.signature"
 
 local recipe_text = [[
@@ -41,35 +43,57 @@ local function built(files, options)
   return keys(here.project, "ik"), keys(here.project, "ac")
 end
 
+-- The text of entries {kind, name, value}, and of inputs.
+local function text_of(entries, inputs)
+  local made = signature.new()
+  for _, entry in ipairs(entries) do made:add(table.unpack(entry)) end
+  made:seal {}
+  return made:text(inputs or {})
+end
+
 describe("the text of a signature", function()
   it("is sorted, so that the order of the entries does not matter", function()
-    local a, b = signature.new(), signature.new()
-    a:add("variable", "A", "1")
-    a:add("variable", "B", "2")
-    b:add("variable", "B", "2")
-    b:add("variable", "A", "1")
-    assert.are.equal(a:text(), b:text())
+    local a, b = {"variable", "A", "1"}, {"variable", "B", "2"}
+    assert.are.equal(text_of {a, b}, text_of {b, a})
+  end)
+
+  it("has the inputs at their place among the sorted lines", function()
+    local others = {{"variable", "A", "1"}, {"inputs", "x", "y"}, {"flag", "dirs", "x"}}
+    local text = text_of(others, {"b:x", "2", "a:x", "1"})
+    local lines = {}
+    for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    local head = table.remove(lines, 1)
+    assert.are.same({"flag\tdirs\tx", "input\ta:x\t1", "input\tb:x\t2", "inputs\tx\ty",
+      "variable\tA\t1"}, lines)
+    assert.are.equal(head .. "\n" .. table.concat(lines, "\n") .. "\n", text)
   end)
 
   it("separates names from values, whatever they hold", function()
-    local a, b = signature.new(), signature.new()
-    a:add("variable", "A", "x\ty\nvariable\tB\tz")
-    b:add("variable", "A\tx", "y")
-    b:add("variable", "B", "z")
-    assert.are_not.equal(a:text(), b:text())
-    assert.are.equal("x\ty\nvariable\tB\tz", signature.parse(a:text())["variable\tA"])
+    local a = text_of {{"variable", "A", "x\ty\nvariable\tB\tz"}}
+    local b = text_of {{"variable", "A\tx", "y"}, {"variable", "B", "z"}}
+    assert.are_not.equal(a, b)
+    assert.are.equal("x\ty\nvariable\tB\tz", signature.parse(a)["variable\tA"])
   end)
 
   it("tells what differs, with both values", function()
-    local a, b = signature.new(), signature.new()
-    a:add("variable", "CFLAGS", "-O2")
-    a:add("variable", "SAME", "x")
-    b:add("variable", "CFLAGS", "-O3")
-    b:add("variable", "SAME", "x")
-    local list, same = signature.difference(a:text(), b:text())
+    local a = text_of {{"variable", "CFLAGS", "-O2"}, {"variable", "SAME", "x"}}
+    local b = text_of {{"variable", "CFLAGS", "-O3"}, {"variable", "SAME", "x"}}
+    local list, same = signature.difference(a, b)
     assert.are.same({{kind = "variable", name = "CFLAGS", entry = "variable\tCFLAGS",
       old = "-O2", new = "-O3"}}, list)
     assert.are.same({variable = 1}, same)
+  end)
+end)
+
+describe("a task that waits", function()
+  it("has no datastore of its own, and its text once it is asked for", function()
+    local here = new_project()
+    local builder <close> = here:builder()
+    for _, node in ipairs((request.prepare(builder, {"p"}))) do
+      assert.is_nil(node.data, node.name)
+      assert.are.equal(node.intent, core.sha256(signature.intent(node)), node.name)
+    end
+    here:close()
   end)
 end)
 

@@ -14,7 +14,7 @@ local M = {}
 local function make_up(nodes, left)
   for _, node in ipairs(nodes) do
     if node.kind ~= "noexec" then
-      node.action = signature.action(node.base, inputs.mounted(node))
+      node.action = signature.action(node, inputs.mounted(node))
       local digest = left[node.name] or core.sha256(node.action)
       node.record = {layer = digest, trees = {outputs = digest, sysroot = digest}, over = {}}
     end

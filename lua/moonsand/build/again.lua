@@ -10,6 +10,7 @@ local loop = require "moonsand.loop"
 local run = require "moonsand.build.run"
 local schedule = require "moonsand.build.schedule"
 local scope = require "moonsand.scope"
+local variables = require "moonsand.build.variables"
 
 local M = {}
 
@@ -24,7 +25,7 @@ local HALVES = {"/first-half", "/second-half"}
 local FLAG <const> = "unreproducible"
 
 local function excuse(node)
-  local reason = node.data:flag(node.task, FLAG)
+  local reason = variables.of(node):flag(node.task, FLAG)
   return reason and reason ~= "" and reason ~= "0" and reason or nil
 end
 

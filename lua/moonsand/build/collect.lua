@@ -1,6 +1,7 @@
 --- Takes trees out of what the tasks of a recipe left in /work: the image that do_install made, and
 --- the part of it that other recipes see in their sysroot.
 local resolve = require "moonsand.build.resolve"
+local variables = require "moonsand.build.variables"
 local words = require("moonsand.text").words
 
 local M = {}
@@ -21,13 +22,13 @@ local take = {}
 --- Everything below ${D}.
 function take.outputs(store, node, digests, threads)
   return store:tree_from({
-    stack = stack_of(store, digests), path = below_work(node.data:get "D"),
+    stack = stack_of(store, digests), path = below_work(variables.of(node):get "D"),
   }, {name = node.name, missing = "empty", threads = threads})
 end
 
 -- The image may be there already: do_install's own tree.
 local function image(store, node, digests, path, threads)
-  if path == node.data:get "D" then
+  if path == variables.of(node):get "D" then
     for i = #node.before, 1, -1 do
       local digest = node.before[i].record.trees.outputs
       local tree = digest and store:tree(digest)
@@ -40,7 +41,7 @@ end
 
 --- The directories of SYSROOT_DIRS below SYSROOT_SOURCE, without SYSROOT_DIRS_IGNORE.
 function take.sysroot(store, node, digests, threads)
-  local d = node.data
+  local d = variables.of(node)
   local whole = image(store, node, digests, d:get "SYSROOT_SOURCE" or d:get "D",
     threads)
   return store:collect(whole, {
@@ -58,7 +59,7 @@ end
 function M.run(store, node, top, threads)
   local digests, trees = assert(resolve.over(node)), {}
   if top then table.insert(digests, 1, top.digest) end
-  for _, name in ipairs(words(node.data:flag(node.task, "collect"))) do
+  for _, name in ipairs(words(variables.of(node):flag(node.task, "collect"))) do
     assert(take[name], "unknown tree")
     trees[name] = take[name](store, node, digests, threads or 1).digest
   end

@@ -5,6 +5,7 @@ local hook = require "moonsand.build.hook"
 local kept = require "moonsand.build.kept"
 local recipe = require "moonsand.recipe"
 local script = require "moonsand.build.script"
+local variables = require "moonsand.build.variables"
 local read = require("moonsand.text").read
 
 local M = {}
@@ -45,11 +46,11 @@ local function setting_of(workshop, node)
 end
 
 local function greeting_of(node, failure)
-  local directory = "/work"
-  for word in (node.data:flag(node.task, "dirs") or ""):gmatch "%S+" do directory = word end
+  local d, directory = variables.of(node), "/work"
+  for word in (d:flag(node.task, "dirs") or ""):gmatch "%S+" do directory = word end
   return M.greeting {
     task = node.name, failure = failure, cwd = directory,
-    variables = recipe.shell.variables(node.data),
+    variables = recipe.shell.variables(d),
   }
 end
 

@@ -19,6 +19,7 @@ local sandbox = require "moonsand.sandbox"
 local script = require "moonsand.build.script"
 local scripts_of = require "moonsand.build.scripts"
 local sources = require "moonsand.build.source"
+local variables = require "moonsand.build.variables"
 local read = require("moonsand.text").read
 
 local M = {}
@@ -134,7 +135,7 @@ local function root_mount(options, store, setting, scratch)
 end
 
 local function source_binds(workshop, node, binds, files)
-  local kinds = node.data:flag(node.task, "sources")
+  local kinds = variables.of(node):flag(node.task, "sources")
   if not kinds then return end
   local chosen = sources.select(node.sources, kinds)
   files[#files + 1] = {
@@ -184,7 +185,7 @@ end
 ---@return table options
 ---@return moonsand.build.Scripts
 function M.options(workshop, node, scratch, setting, trace)
-  local d = node.data
+  local d = variables.of(node)
   local layered = setting.trees.root ~= nil
   local jobs = not node.alone and not node.hook and workshop.jobs or nil
   local scripts = scripts_of.make(node, jobs ~= nil)

@@ -4,6 +4,7 @@ local message = require "moonsand.build.message"
 local recipe = require "moonsand.recipe"
 local rooted = require "moonsand.build.rooted"
 local script = require "moonsand.build.script"
+local variables = require "moonsand.build.variables"
 local words = require("moonsand.text").words
 
 local M = {}
@@ -39,7 +40,7 @@ function M.describe(node, result, scripts, trace, marks)
     failure.message = rooted.describe(node.roots)
   end
   failure.exit_code, failure.signal = failure.exit_code or result.exit_code, result.signal
-  local patterns = words(node.data:get "MOONSAND_ERROR_LINES")
+  local patterns = words(variables.of(node):get "MOONSAND_ERROR_LINES")
   failure.patterns = #patterns > 0 and patterns or nil
   if result.outcome ~= "exit" and result.outcome ~= "signal" then
     failure.message = result.message or tostring(result)

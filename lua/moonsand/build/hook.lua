@@ -8,6 +8,7 @@ local fault = require "moonsand.fault"
 local place = require "moonsand.build.place"
 local script = require "moonsand.build.script"
 local signature = require "moonsand.build.signature"
+local variables = require "moonsand.build.variables"
 local words = require("moonsand.text").words
 
 local M = {}
@@ -16,15 +17,15 @@ local PREFIX <const> = "hook."
 
 -- A task as the hook sees itself: the same recipe, another function.
 local function node_of(node, name)
-  return setmetatable({task = name, hook = true, name = ("%s:%s"):format(node.recipe.name, name)},
-    {__index = node})
+  return setmetatable({task = name, hook = true, name = ("%s:%s"):format(node.recipe.name, name),
+    data = variables.of(node)}, {__index = node})
 end
 
 --- The hooks of a task's root, in their order.
 ---@param node moonsand.build.Node
 ---@return moonsand.build.Node[]
 function M.nodes(node)
-  local list, d = {}, node.data
+  local list, d = {}, variables.of(node)
   for i, name in ipairs(node.roots and words(d:get "ROOT_HOOKS") or {}) do
     if not d:raw(name) then
       fault.throw("recipe", ("ROOT_HOOKS names '%s', and there is no such function"):format(name), {
@@ -59,7 +60,7 @@ end
 local function is_called_for(store, hook, setting)
   for _, one in ipairs(setting.trees.root) do
     local tree = store:tree(one.digest)
-    for _, path in ipairs(tree and words(hook.data:flag(hook.task, "paths")) or {}) do
+    for _, path in ipairs(tree and words(variables.of(hook):flag(hook.task, "paths")) or {}) do
       if has(tree:node(), path) then return true end
     end
   end

@@ -16,6 +16,7 @@ local loop = require "moonsand.loop"
 local order = require "moonsand.order"
 local request = require "moonsand.build.request"
 local sandbox = require "moonsand.sandbox"
+local variables = require "moonsand.build.variables"
 local why = require "moonsand.build.why"
 local work = require "moonsand.build.work"
 
@@ -149,6 +150,7 @@ function Builder:plan(targets)
       step.seconds, step.known = node.seconds, node.timed
       step.decision = node.kind ~= "noexec" and decide.of(self, node) or nil
       step.why = step.decision and why.sentence(step.decision)
+      variables.release(node)
     end
     steps[i] = step
   end

@@ -2,25 +2,29 @@
 --- of what the recipe depends on. Known from the graph alone; digests come later.
 local fault = require "moonsand.fault"
 local place = require "moonsand.build.place"
+local variables = require "moonsand.build.variables"
 local words = require("moonsand.text").words
 
 local M = {}
 
 ---@class moonsand.build.Inputs
+---@field index integer                   its place in the plan
 ---@field kind "task"|"fetch"|"collect"|"noexec"
 ---@field before moonsand.build.Node[]    tasks of the recipe that leave a layer, the oldest first
 ---@field sysroots moonsand.build.Node[]  nodes whose tree it sees, by name
 ---@field offers? "target"|"native"       its tree is part of the sysroots of others
+---@field installs boolean                it leaves what its recipe installed
 ---@field roots? moonsand.build.Node[]    [root]: nodes whose outputs are its root, the upper first
 ---@field alone? boolean                  [root] = "outputs": it sees nothing else, nobody its layer
 
 local builtins = {fetch = "fetch", collect = "collect"}
 
---- What a node does when its turn comes.
----@param node moonsand.build.Node
----@return "task"|"fetch"|"collect"|"noexec"
-function M.kind(node)
-  local d = node.data
+-- What is mostly empty, or the same as for the task before, is one table for all.
+local none <const> = setmetatable({}, {__newindex = function() error "nobody may change it" end})
+
+-- What a node does when its turn comes.
+local function kind_of(node)
+  local d = variables.of(node)
   local builtin = d:flag(node.task, "builtin")
   if builtin then return assert(builtins[builtin], "unknown builtin") end
   local noexec = d:flag(node.task, "noexec")
@@ -29,7 +33,7 @@ function M.kind(node)
 end
 
 local function offer_of(node)
-  local d = node.data
+  local d = variables.of(node)
   if d:flag(node.task, "collect") ~= "sysroot" then return nil end
   return d:get "SYSROOT_KIND" == "native" and "native" or "target"
 end
@@ -75,7 +79,7 @@ local function reach(node)
 end
 
 local function installs(node)
-  for _, name in ipairs(words(node.data:flag(node.task, "collect"))) do
+  for _, name in ipairs(words(variables.of(node):flag(node.task, "collect"))) do
     if name == "outputs" then return true end
   end
   return false
@@ -84,16 +88,16 @@ end
 -- [root]: the host is not there, but what the recipes of [depends] installed; "outputs": what this
 -- one installed lies over it.
 local function roots(node, earlier)
-  local root, list = node.data:flag(node.task, "root") or "", {}
+  local root, list = variables.of(node):flag(node.task, "root") or "", {}
   if root == "" then return nil end
   for i = root == "outputs" and #earlier or 0, 1, -1 do
-    if installs(earlier[i]) then
+    if earlier[i].installs then
       list[1] = earlier[i]
       break
     end
   end
   for _, edge in ipairs(node.needs) do
-    if edge.node.recipe ~= node.recipe and installs(edge.node) then list[#list + 1] = edge.node end
+    if edge.node.recipe ~= node.recipe and edge.node.installs then list[#list + 1] = edge.node end
   end
   return list
 end
@@ -105,20 +109,32 @@ local function refuse_bare(node)
   })
 end
 
---- Fill in the inputs of every node of a plan.
----@param order moonsand.build.Node[]   as `Graph:plan` gives it
-function M.attach(order)
-  for i, node in ipairs(order) do
-    node.index = i
-    node.kind = M.kind(node)
-    local earlier = before(node)
-    node.roots = node.kind == "task" and roots(node, earlier) or nil
-    node.alone = node.roots and node.data:flag(node.task, "root") == "outputs"
-    if node.roots and #node.roots == 0 then refuse_bare(node) end
-    node.before = node.alone and {} or earlier
-    node.sysroots = node.alone and {} or reach(node)
-    node.offers = offer_of(node)
+-- The tasks of a recipe mostly see the same sysroots.
+local function shared(node, list)
+  if #list == 0 then return none end
+  for _, edge in ipairs(node.needs) do
+    local other = edge.node.recipe == node.recipe and edge.node.sysroots or none
+    local same = #other == #list
+    for i = 1, same and #list or 0 do same = same and other[i] == list[i] end
+    if same then return other end
   end
+  return list
+end
+
+--- Fill in the inputs of a node; those of what it needs are known.
+---@param node moonsand.build.Node
+---@param index integer   its place in the plan
+function M.attach(node, index)
+  node.index = index
+  node.kind = kind_of(node)
+  node.installs = installs(node)
+  node.offers = offer_of(node)
+  local earlier = before(node)
+  node.roots = node.kind == "task" and roots(node, earlier) or nil
+  node.alone = node.roots and variables.of(node):flag(node.task, "root") == "outputs"
+  if node.roots and #node.roots == 0 then refuse_bare(node) end
+  node.before = (node.alone or #earlier == 0) and none or earlier
+  node.sysroots = node.alone and none or shared(node, reach(node))
 end
 
 --- The sysroots of one kind: what is mounted at recipe-sysroot ("target") or

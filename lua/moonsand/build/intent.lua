@@ -2,6 +2,7 @@
 --- for each entry the place where it is written. Two of these are all that "why" needs.
 local order = require "moonsand.order"
 local signature = require "moonsand.build.signature"
+local variables = require "moonsand.build.variables"
 
 local M = {}
 
@@ -21,7 +22,7 @@ local function of_input(node, name)
 end
 
 local function of_variable(node, name)
-  return node.data:place(name)
+  return variables.of(node):place(name)
 end
 
 local finders = {
@@ -30,7 +31,7 @@ local finders = {
 }
 
 function finders.flag(node, name)
-  return node.data:flag_place(node.task, name)
+  return variables.of(node):flag_place(node.task, name)
 end
 
 function finders.listing(node)
@@ -47,9 +48,9 @@ function M.place(node, kind, name)
 end
 
 -- "kind\tname\tplace" a line, below an empty line that no signature has.
-local function places_text(node)
+local function places_text(node, text)
   local lines = {}
-  for name in order.sorted(signature.parse(node.intent_text)) do
+  for name in order.sorted(signature.parse(text)) do
     local kind, label = signature.split(name)
     local place = M.place(node, kind, label)
     if place and kind ~= "input" then lines[#lines + 1] = name .. "\t" .. place end
@@ -62,8 +63,9 @@ end
 ---@param node moonsand.build.Node
 function M.keep(store, node)
   if store:record("log", PREFIX .. node.intent) then return end
+  local text = signature.intent(node)
   store:put_record("log", PREFIX .. node.intent,
-    ("%s\n%s\n"):format(node.intent_text, places_text(node)))
+    ("%s\n%s\n"):format(text, places_text(node, text)))
 end
 
 ---@class moonsand.build.Intent
@@ -90,7 +92,7 @@ function M.of(node)
   local places = setmetatable({}, {__index = function(_, name)
     return M.place(node, signature.split(name))
   end})
-  return {text = node.intent_text, places = places}
+  return {text = signature.intent(node), places = places}
 end
 
 return M

@@ -5,11 +5,11 @@ local fault = require "moonsand.fault"
 local graph = require "moonsand.build.graph"
 local inputs = require "moonsand.build.inputs"
 local order = require "moonsand.order"
-local recipe = require "moonsand.recipe"
 local resolve = require "moonsand.build.resolve"
 local signature = require "moonsand.build.signature"
 local sources = require "moonsand.build.source"
 local up_to = require "moonsand.build.up_to"
+local variables = require "moonsand.build.variables"
 
 local M = {}
 
@@ -45,7 +45,7 @@ end
 
 -- What a recipe may say, and moonsand cannot do yet, is refused before anything runs.
 local function refuse(node)
-  local d = node.data
+  local d = variables.of(node)
   local root = d:flag(node.task, "root")
   if root and root ~= "" and root ~= "outputs" and root ~= "layers" then
     fault.throw("recipe", ("the flag [root] of task '%s' is '%s'"):format(node.name, root), {
@@ -55,19 +55,31 @@ local function refuse(node)
   end
 end
 
--- Each task has a datastore of its own (its name is an override). Sources are read once a recipe,
--- and only of recipes whose tasks are in the plan.
-local function attach_data(nodes)
-  local lists = {}
-  for _, node in ipairs(nodes) do
-    node.data = recipe.task_data(node.recipe.data, node.task)
-    local d = node.data
-    refuse(node)
-    if d:flag(node.task, "sources") or d:flag(node.task, "builtin") == "fetch" then
-      lists[node.recipe] = lists[node.recipe] or sources.list(node.recipe)
-      node.sources = lists[node.recipe]
-    end
+-- Sources are read once a recipe, and only of recipes whose tasks are in the plan.
+local function attach_sources(node, lists)
+  local d = variables.of(node)
+  if d:flag(node.task, "sources") or d:flag(node.task, "builtin") == "fetch" then
+    lists[node.recipe] = lists[node.recipe] or sources.list(node.recipe)
+    node.sources = lists[node.recipe]
   end
+end
+
+-- Inputs and keys of all nodes. What is asked of a node's variables is asked here, in one go.
+local function describe(self, nodes)
+  local lists, context = {}, {
+    layout = execute.LAYOUT, host = self.host, directories = directories_of(self.config),
+    salt = ("%d.%d"):format(core.time_ns(), core.getpid()), made = {}, exports = {}, lines = {},
+  }
+  for i, node in ipairs(nodes) do
+    refuse(node)
+    attach_sources(node, lists)
+    inputs.attach(node, i)
+    node.base = signature.base(node, context)
+    node.intent = core.sha256(signature.intent(node))
+    variables.release(node)
+  end
+  context.made, context.exports, context.lines = {}, {}, {}
+  self.signatures = context -- of hooks, too
 end
 
 local function have_sources(self, node)
@@ -82,7 +94,7 @@ local function checked(nodes, wanted)
   local asked, list = {}, {}
   for _, node in ipairs(wanted) do asked[node.recipe] = true end
   for _, node in ipairs(nodes) do
-    if asked[node.recipe] and inputs.kind(node) == "task" then list[#list + 1] = node end
+    if asked[node.recipe] and node.kind == "task" then list[#list + 1] = node end
   end
   return list
 end
@@ -103,18 +115,12 @@ function M.prepare(self, targets)
     nodes, wanted = tasks:plan(targets)
   end
   for i = said + 1, #warnings do self.events:send("note", {text = warnings[i]}) end
-  attach_data(nodes)
   self.forced = forced_names(self.options.force, nodes)
+  describe(self, nodes)
   local again = self.options.check and checked(nodes, wanted) or {}
-  self.signatures = {
-    layout = execute.LAYOUT, host = self.host, directories = directories_of(self.config),
-    made = {}, exports = {},
-  }
   resolve.resolve(nodes, wanted, {
     store = self.store, forced = self.forced,
     fetched = function(node) return have_sources(self, node) end,
-    salt = ("%d.%d"):format(core.time_ns(), core.getpid()),
-    signatures = self.signatures,
   }, again)
   return nodes, wanted, again
 end

@@ -1,34 +1,13 @@
---- What has to run: keys of every task, results that are known already, and what the request still
---- needs once these are taken. Nothing is mounted and nothing is run here.
-local inputs = require "moonsand.build.inputs"
+--- What has to run: results that are known already, and what the request still needs once these
+--- are taken. Nothing is mounted and nothing is run here.
 local record = require "moonsand.build.record"
-local signature = require "moonsand.build.signature"
 
 local M = {}
 
 ---@class moonsand.build.ResolveContext
 ---@field store moonsand.Store
----@field signatures moonsand.build.SignatureContext
 ---@field forced table<string, boolean>          names of tasks that run although a result is known
 ---@field fetched fun(node: moonsand.build.Node): boolean   are the sources of a recipe there?
----@field salt string                            for tasks that are never the same ([nostamp])
-
-local function is_set(value)
-  return value and value ~= "" and value ~= "0"
-end
-
-local function intent_keys(order, context)
-  local keys = {}
-  for _, node in ipairs(order) do
-    node.base = signature.base(node, context.signatures)
-    if is_set(node.data:flag(node.task, "nostamp")) then
-      node.fresh = true
-      node.base:add("nostamp", "salt", context.salt)
-    end
-    node.intent, node.intent_text = signature.intent(node.base, node, keys)
-    keys[node] = node.intent
-  end
-end
 
 -- Is what a record names still in the store? A result with trees can be used without its work
 -- layer, which may be collected, or another user's; only nothing can be built upon it then.
@@ -121,15 +100,13 @@ function mark(node, upon)
   mark_needs(node)
 end
 
---- Keys, known results, and for each node of the plan: `run` (it has to), `record` (it is cached),
+--- Known results, and for each node of the plan: `run` (it has to), `record` (it is cached),
 --- or neither (nobody needs it). Tasks without work run, to say that all below them is done.
----@param order moonsand.build.Node[]
+---@param order moonsand.build.Node[]    with inputs and keys
 ---@param wanted moonsand.build.Node[]
 ---@param context moonsand.build.ResolveContext
 ---@param again? moonsand.build.Node[]   nodes that are run once more: all they see has to be there
 function M.resolve(order, wanted, context, again)
-  inputs.attach(order)
-  intent_keys(order, context)
   look_up(order, context)
   for _, node in ipairs(wanted) do mark(node, false) end
   for _, node in ipairs(again or {}) do

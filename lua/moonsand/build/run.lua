@@ -14,6 +14,7 @@ local resolve = require "moonsand.build.resolve"
 local scope = require "moonsand.scope"
 local scripts = require "moonsand.build.scripts"
 local signature = require "moonsand.build.signature"
+local variables = require "moonsand.build.variables"
 local why = require "moonsand.build.why"
 local words = require("moonsand.text").words
 
@@ -95,16 +96,17 @@ local function is_false(build)
   return true
 end
 
--- The log goes along: a result that is found from another build directory still has one.
-local function save(build, node, result, seconds)
+-- What the action key is the digest of, and the decision, are texts. The log goes along: a result
+-- that is found from another build directory still has one.
+local function save(build, node, texts, result, seconds)
   node.record = {
     task = node.name, action = node.action, layer = result.layer, trees = result.trees,
     over = resolve.over(node), seconds = seconds,
     taint = not node.roots and "host" or nil,
   }
   if is_false(build) then return end
-  build.store:put_record("log", "signature." .. node.action, node.action_text)
-  build.store:put_record("log", "why." .. node.action, decide.encode(node.decision))
+  build.store:put_record("log", "signature." .. node.action, texts.action)
+  build.store:put_record("log", "why." .. node.action, texts.decision)
   if node.kind == "task" then
     build.store:put_record("log", node.action, read(execute.path(build.directory, node, "log")))
   end
@@ -120,19 +122,21 @@ end
 ---@param directory string
 ---@param node moonsand.build.Node
 function M.remember(directory, node)
-  write(execute.path(directory, node, "signature"), node.intent_text)
+  write(execute.path(directory, node, "signature"), signature.intent(node))
 end
 
 -- Written before it runs: the answer is there also when it fails, or when nobody sees its end.
 local function decided(build, node)
-  node.decision = decide.of(build, node)
-  node.why = why.sentence(node.decision)
-  write(execute.path(build.directory, node, "why"), decide.encode(node.decision))
+  local decision = decide.of(build, node)
+  node.why = why.sentence(decision)
+  local text = decide.encode(decision)
+  write(execute.path(build.directory, node, "why"), text)
+  return text
 end
 
 -- Everything below is done: was anything made, or was all of it there?
 local function finish_noexec(build, node)
-  if read(execute.path(build.directory, node, "signature")) ~= node.intent_text then
+  if core.sha256(read(execute.path(build.directory, node, "signature"))) ~= node.intent then
     decided(build, node)
     M.remember(build.directory, node)
   end
@@ -198,9 +202,9 @@ end
 ---@param node moonsand.build.Node
 ---@return fun() unlock
 function M.lock_files(build, node)
-  local list = {}
+  local list, d = {}, variables.of(node)
   for _, name in ipairs(node.kind == "task" and scripts.functions(node) or {}) do
-    for _, file in ipairs(words(node.data:flag(name, "lockfiles"))) do list[#list + 1] = file end
+    for _, file in ipairs(words(d:flag(name, "lockfiles"))) do list[#list + 1] = file end
   end
   local locked = build.locked
   local function taken()
@@ -260,28 +264,42 @@ local function failed(build, node, failure, seconds)
   return "failed"
 end
 
+local function run(build, node, aside)
+  if node.kind == "noexec" then return finish_noexec(build, node) end
+  node.mounted = inputs.mounted(node)
+  local texts = {}
+  node.action, texts.action = signature.action(node, node.mounted)
+  local lock <close> = lock_action(build, node, aside) -- luacheck: ignore 211
+  if take_known(build, node) then return true end
+  texts.decision = decided(build, node)
+  local result, failure, seconds
+  repeat
+    result, failure, seconds = make(build, node)
+  until result or failed(build, node, failure, seconds) == "failed"
+  if not result then return false end
+  save(build, node, texts, result, seconds)
+  M.remember(build.directory, node)
+  build.times:took(node, seconds)
+  ended(build, node, told(build, node, "ok", seconds, {}))
+  return true
+end
+
+--- Let go of what only the run of a node needs.
+---@param node moonsand.build.Node
+function M.release(node)
+  variables.release(node)
+  node.base, node.mounted = nil, nil
+end
+
 --- Run one node, or take its known result. A coroutine of the loop.
 ---@param build table   the builder, running
 ---@param node moonsand.build.Node
 ---@param aside fun(wait: fun())   waits for somebody else, while another node runs in its place
 ---@return boolean ok
 function M.node(build, node, aside)
-  if node.kind == "noexec" then return finish_noexec(build, node) end
-  node.mounted = inputs.mounted(node)
-  node.action, node.action_text = signature.action(node.base, node.mounted)
-  local lock <close> = lock_action(build, node, aside) -- luacheck: ignore 211
-  if take_known(build, node) then return true end
-  decided(build, node)
-  local result, failure, seconds
-  repeat
-    result, failure, seconds = make(build, node)
-  until result or failed(build, node, failure, seconds) == "failed"
-  if not result then return false end
-  save(build, node, result, seconds)
-  M.remember(build.directory, node)
-  build.times:took(node, seconds)
-  ended(build, node, told(build, node, "ok", seconds, {}))
-  return true
+  local ok = run(build, node, aside)
+  M.release(node)
+  return ok
 end
 
 return M

@@ -6,6 +6,7 @@ local mixed = require "moonsand.build.mixed"
 local names_of = require "moonsand.build.names"
 local recipe = require "moonsand.recipe"
 local script = require "moonsand.build.script"
+local variables = require "moonsand.build.variables"
 local words = require("moonsand.text").words
 
 local M = {}
@@ -21,7 +22,7 @@ end
 ---@param node moonsand.build.Node
 ---@return string[]
 function M.functions(node)
-  local d, list = node.data, {}
+  local d, list = variables.of(node), {}
   for _, name in ipairs(words(d:flag(node.task, "prefuncs"))) do list[#list + 1] = name end
   list[#list + 1] = node.task
   for _, name in ipairs(words(d:flag(node.task, "postfuncs"))) do list[#list + 1] = name end
@@ -40,7 +41,7 @@ end
 ---@param jobs boolean   is there a job pool?
 ---@return moonsand.build.Scripts
 function M.make(node, jobs)
-  local d, names, scripts, functions = node.data, {}, {}, M.functions(node)
+  local d, names, scripts, functions = variables.of(node), {}, {}, M.functions(node)
   local others = mixed.is(d, functions)
   if others and node.roots then mixed.refuse_root(node, graph.place(node.recipe, node.task)) end
   for _, func in ipairs(functions) do

@@ -7,6 +7,7 @@ local mixed = require "moonsand.build.mixed"
 local order = require "moonsand.order"
 local recipes = require "moonsand.recipe"
 local sources = require "moonsand.build.source"
+local variables = require "moonsand.build.variables"
 local words = require("moonsand.text").words
 
 local M = {}
@@ -48,26 +49,37 @@ function Signature:add(kind, name, value)
   self[#self + 1] = line_of(kind, name, value)
 end
 
---- A copy that can grow on its own: both keys of a task begin with the same entries.
----@return moonsand.build.Signature
-function Signature:copy()
-  return setmetatable(table.move(self, 1, #self, 1, {}), Signature)
+-- What the lines of all inputs begin with: sorted, they stand together.
+local INPUT <const> = "input\t"
+
+--- No more entries but inputs. A task waits with its lines, of which it has most in common with
+--- others, so each line is one string for all.
+---@param lines table<string, string>   what `seal` knows of other signatures, each under itself
+function Signature:seal(lines)
+  table.sort(self)
+  self.before = #self -- how many lines stand before those of the inputs
+  for i = #self, 1, -1 do
+    local line = self[i]
+    if not lines[line] then lines[line] = line end
+    self[i] = lines[line]
+    if line > INPUT then self.before = i - 1 end
+  end
 end
 
---- The canonical text.
+--- The canonical text, once it is sealed.
+---@param inputs string[]   what each of them is, and its value, by turns
 ---@return string
-function Signature:text()
-  local lines = table.move(self, 1, #self, 1, {})
-  table.sort(lines)
-  return FORMAT .. "\n" .. table.concat(lines, "\n") .. "\n"
-end
-
---- The key: SHA-256 of the text.
----@return string key
----@return string text
-function Signature:key()
-  local text = self:text()
-  return core.sha256(text), text
+function Signature:text(inputs)
+  local list = {}
+  for i = 1, #inputs, 2 do
+    list[#list + 1] = ("%s%s\t%s"):format(INPUT, escape(inputs[i]), escape(inputs[i + 1]))
+  end
+  table.sort(list)
+  local lines = table.move(self, 1, self.before, 2, {FORMAT})
+  table.move(list, 1, #list, #lines + 1, lines)
+  table.move(self, self.before + 1, #self, #lines + 1, lines)
+  lines[#lines + 1] = ""
+  return table.concat(lines, "\n")
 end
 
 ---@return moonsand.build.Signature
@@ -181,7 +193,7 @@ end
 -- The unexpanded texts, as BitBake has it: what they refer to has entries of its own. Only where a
 -- text is computed can its value change without it.
 local function add_texts(signature, node, context)
-  local d, python = node.data, false
+  local d, python = variables.of(node), false
   local names, texts = recipes.references(d, node.task)
   names[#names + 1] = node.task
   for _, name in ipairs(names) do
@@ -201,7 +213,7 @@ local function add_texts(signature, node, context)
 end
 
 local function add_sources(signature, node)
-  local kinds = node.data:flag(node.task, "sources")
+  local kinds = variables.of(node):flag(node.task, "sources")
   if kinds then
     for i, source in ipairs(sources.select(node.sources, kinds)) do
       signature:add("source", ("%s %s"):format(source.how, source.file), source.sha256)
@@ -209,7 +221,7 @@ local function add_sources(signature, node)
     end
     signature:add("listing", kinds, sources.listing(sources.select(node.sources, kinds)))
   end
-  if node.data:flag(node.task, "builtin") == "fetch" then
+  if variables.of(node):flag(node.task, "builtin") == "fetch" then
     for _, source in ipairs(node.sources) do
       if source.scheme ~= "file" then
         signature:add("fetch", source.file, source.url .. " " .. source.sha256)
@@ -223,7 +235,7 @@ local hook_flags = {"cleandirs", "dirs", "network", "paths", "postfuncs", "prefu
 
 -- The functions that ROOT_HOOKS names; whether there are such is asked when they are run.
 local function add_hooks(signature, node, context)
-  local d = node.data
+  local d = variables.of(node)
   local names = words(d:get "ROOT_HOOKS")
   signature:add("variable", "ROOT_HOOKS", table.concat(names, " "))
   for _, name in ipairs(names) do
@@ -249,15 +261,21 @@ end
 ---@field layout string                    version of the sandbox that tasks run in
 ---@field host table<string, string>       identity of the host whose /usr the task sees
 ---@field directories table[]              from `directories`
+---@field salt string                       for tasks that are never the same
 ---@field made table                       empty at first: entries that were made
 ---@field exports table                    empty at first: those that say what is exported
+---@field lines table<string, string>      empty at first: what signatures have in common
 
---- The entries that both keys of a task begin with.
+local function is_set(value)
+  return value and value ~= "" and value ~= "0"
+end
+
+--- The entries that both keys of a task begin with; `node.fresh`: it is never the same.
 ---@param node moonsand.build.Node          with `sources`, the recipe's source list
 ---@param context moonsand.build.SignatureContext
 ---@return moonsand.build.Signature
 function M.base(node, context)
-  local signature, d = M.new(), node.data
+  local signature, d = M.new(), variables.of(node)
   signature:add("task", "name", node.name)
   signature:add("layout", "sandbox", context.layout)
   if d:get "MOONSAND_EPOCH" then signature:add("layout", "epoch", d:get "MOONSAND_EPOCH") end
@@ -271,9 +289,14 @@ function M.base(node, context)
   end
   add_texts(signature, node, context)
   add_sources(signature, node)
-  if not node.roots or not d:get "ROOT_HOOKS" then return signature end
-  add_hooks(signature, node, context)
-  return without_doubles(signature)
+  if node.roots and d:get "ROOT_HOOKS" then
+    add_hooks(signature, node, context)
+    signature = without_doubles(signature)
+  end
+  node.fresh = is_set(d:flag(node.task, "nostamp")) and true or nil
+  if node.fresh then signature:add("nostamp", "salt", context.salt) end
+  signature:seal(context.lines)
+  return signature
 end
 
 --- The key of what a hook makes: of its text, and of the layers that it runs over.
@@ -282,7 +305,7 @@ end
 ---@param digests string[]   first wins
 ---@return string key
 function M.hook(hook, context, digests)
-  local signature, d = M.new(), hook.data
+  local signature, d, inputs = M.new(), variables.of(hook), {}
   signature:add("layout", "sandbox", context.layout)
   if d:get "MOONSAND_EPOCH" then signature:add("layout", "epoch", d:get "MOONSAND_EPOCH") end
   signature:add("host", "architecture", context.host.architecture or "")
@@ -291,31 +314,40 @@ function M.hook(hook, context, digests)
     if value and value ~= "" then signature:add("flag", flag, value) end
   end
   add_texts(signature, hook, context)
-  for i, digest in ipairs(digests) do signature:add("input", ("/ %03d"):format(i), digest) end
-  return (signature:key())
+  signature:seal(context.lines)
+  for i, digest in ipairs(digests) do
+    inputs[#inputs + 1] = ("/ %03d"):format(i)
+    inputs[#inputs + 1] = digest
+  end
+  return core.sha256(signature:text(inputs))
 end
 
---- The intent key: instead of what the dependencies made, what they are going to be made from.
----@param base moonsand.build.Signature
----@param node moonsand.build.Node
----@param keys table<moonsand.build.Node, string>   intent keys of what the node needs
----@return string key
+--- The text whose digest is the intent key: instead of what the dependencies made, what they are
+--- going to be made from.
+---@param node moonsand.build.Node   with `base`; the intent keys of what it needs are known
 ---@return string text
-function M.intent(base, node, keys)
-  local signature = base:copy()
-  for _, edge in ipairs(node.needs) do signature:add("input", edge.node.name, keys[edge.node]) end
-  return signature:key()
+function M.intent(node)
+  local inputs = {}
+  for _, edge in ipairs(node.needs) do
+    inputs[#inputs + 1] = edge.node.name
+    inputs[#inputs + 1] = edge.node.intent
+  end
+  return node.base:text(inputs)
 end
 
 --- The action key: the digest of every layer that is mounted, and where.
----@param base moonsand.build.Signature
----@param inputs {place: string, digest: string}[]
+---@param node moonsand.build.Node   with `base`
+---@param mounted moonsand.build.Mounted[]
 ---@return string key
 ---@return string text
-function M.action(base, inputs)
-  local signature = base:copy()
-  for _, input in ipairs(inputs) do signature:add("input", input.place, input.digest) end
-  return signature:key()
+function M.action(node, mounted)
+  local inputs = {}
+  for _, input in ipairs(mounted) do
+    inputs[#inputs + 1] = input.place
+    inputs[#inputs + 1] = input.digest
+  end
+  local text = node.base:text(inputs)
+  return core.sha256(text), text
 end
 
 return M

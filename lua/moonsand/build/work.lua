@@ -23,6 +23,9 @@ local M = {}
 
 local PAUSE <const> = 0.2 -- seconds between two looks at who else builds
 
+-- Garbage is collected again when so many percent of what was in use are; Lua would wait for 200.
+local GARBAGE <const> = 125
+
 local function check(ok, message, errno)
   if not ok then fault.throw("fs", message, {errno = errno}) end
   return ok
@@ -59,8 +62,9 @@ local function report_known(self, nodes)
       })
       if state == "cached" then
         local old = read(execute.path(self.directory, node, "signature"))
-        if old ~= node.intent_text then run.remember(self.directory, node) end
+        if not old or core.sha256(old) ~= node.intent then run.remember(self.directory, node) end
       end
+      run.release(node)
     end
   end
 end
@@ -150,6 +154,7 @@ local function carry_out(self, list, checks)
   }
   local outcome = schedule.run(options)
   if #outcome.failed == 0 or self.keep_going then again.run(self, checks, options) end
+  self.workshop, self.progress = nil, nil
   return outcome
 end
 
@@ -227,6 +232,8 @@ end
 function M.run(self, targets)
   local undo <close> = scope.new()
   local started = core.clock()
+  local before = collectgarbage("setpause", GARBAGE)
+  undo:defer(function() collectgarbage("setpause", before) end)
   local nodes, _, checks = request.prepare(self, targets)
   local lock <close> = lock_directory(self) -- luacheck: ignore 211
   prepare(self, nodes)

@@ -106,13 +106,13 @@ end
 ---@param d moonsand.recipe.Data
 ---@param statement moonsand.recipe.Statement
 function Bridge:define(d, statement)
-  d.defs[statement.name] = statement
+  d:own("defs")[statement.name] = statement
   if self.bound_store == d then self.bound_store = nil end
 end
 
 -- The nearest store that has functions of its own.
 local function origin(d)
-  while d.parent and next(d.defs) == nil do d = d.parent end
+  while d.parent and (d.defs == d.parent.defs or next(d.defs) == nil) do d = d.parent end
   return d
 end
 

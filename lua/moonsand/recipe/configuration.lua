@@ -154,7 +154,9 @@ function Configuration:load_with(file, appends)
       list[i] = record.of(stores[variant], file, variant)
       list[i].layer, list[i].priority = layer, priority
       list[i].warnings = d.log
+      stores[variant]:rest()
     end
+    d:rest()
     table.move(d.log, 1, #d.log, #self.warnings + 1, self.warnings)
     self.loaded[file] = list
   end

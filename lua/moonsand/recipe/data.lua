@@ -31,8 +31,19 @@ end
 
 M.clock = write.clock
 
-local function layered(parent)
-  return setmetatable({}, {__index = parent})
+-- A table of a store, through which that of its parent shines. The metatable is the same for all
+-- children, of which there may be thousands.
+local function layered(parent, part)
+  if not parent then return {} end
+  local all = parent.metatables or {}
+  parent.metatables = all
+  all[part] = all[part] or {__index = parent[part]}
+  return setmetatable({}, all[part])
+end
+
+-- One of which most stores have nothing is that of the parent until it is written to (see `own`).
+local function lent(parent, part)
+  return parent and parent[part] or {}
 end
 
 --- A new store; what is not in it comes from `parent`.
@@ -41,15 +52,15 @@ end
 function M.new(parent)
   local self = {
     parent = parent,
-    vars = layered(parent and parent.vars), -- name -> record; an empty record: deleted
-    variants = layered(parent and parent.variants), -- name -> {variant, override, ...} or false
-    keyed = layered(parent and parent.keyed), -- names that hold a reference themselves
-    exported = layered(parent and parent.exported), -- names that ever had (un)export set
-    state = layered(parent and parent.state), -- what is not a variable: tasks, classes, ...
-    decisive = layered(parent and parent.decisive), -- names that OVERRIDES depends on
-    files = layered(parent and parent.files), -- path -> true: read; false: looked for in vain
-    defs = layered(parent and parent.defs), -- name -> statement: python functions of `def`
-    filters = layered(parent and parent.filters), -- name -> expression, or false
+    vars = layered(parent, "vars"), -- name -> record; an empty record: deleted
+    variants = layered(parent, "variants"), -- name -> {variant, override, ...} or false
+    keyed = lent(parent, "keyed"), -- names that hold a reference themselves
+    exported = lent(parent, "exported"), -- names that ever had (un)export set
+    state = layered(parent, "state"), -- what is not a variable: tasks, classes, ...
+    decisive = lent(parent, "decisive"), -- names that OVERRIDES depends on
+    files = layered(parent, "files"), -- path -> true: read; false: looked for in vain
+    defs = lent(parent, "defs"), -- name -> statement: python functions of `def`
+    filters = lent(parent, "filters"), -- name -> expression, or false
     python = parent and parent.python, -- the bridge, when there is one
     history = {},
     entries = {}, -- memory of expansions: name -> {raw, value, removes}
@@ -71,6 +82,18 @@ end
 ---@return moonsand.recipe.Data
 function Data:copy()
   return M.new(self)
+end
+
+--- A table that is to be written to: the store's own.
+---@param part "keyed"|"exported"|"decisive"|"defs"|"filters"
+---@return table
+function Data:own(part)
+  local parent = self.parent
+  if parent and self[part] == parent[part] then
+    self[part] = layered(parent, part)
+    if self.metatables then self.metatables[part] = nil end
+  end
+  return self[part]
 end
 
 --- Keep a warning; the facade hands them on.
@@ -232,6 +255,12 @@ local function without(self, value, texts)
     return ""
   end)
   return value, used[1] and used or nil
+end
+
+--- Let go of what was remembered only to be fast: nobody will ask much any more.
+function Data:rest()
+  if self.current or self.in_overrides then return end
+  self.entries, self.values, self.users, self.volatile = {}, {}, {}, {}
 end
 
 --- Forget the expansions that an error interrupted.

@@ -63,7 +63,7 @@ function M.register(store, name)
       if not rawget(store.variants, base) then
         list = list and copied(list) or {}
         store.variants[base] = list
-        if find(base, "${", 1, true) then store.keyed[base] = true end
+        if find(base, "${", 1, true) then store:own("keyed")[base] = true end
       end
       local n = #list
       list[n + 1], list[n + 2], list[name] = name, sub(name, at + 1), true

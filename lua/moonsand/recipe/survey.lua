@@ -22,25 +22,36 @@ local function read_tasks(recipe)
     known[line] = known[line] or records.task(line)
     tasks[i] = known[line]
   end
+  recipe.lines = nil
   rawset(recipe, "tasks", tasks)
   return tasks
+end
+
+-- The recipes of a file take what they lack from those that were read, and stand for them.
+local function read_heavy(recipe)
+  local config, all, by = recipe.config, recipe.all, {}
+  local _, list = config:load(recipe.file)
+  for _, each in ipairs(list) do by[each.variant] = each end
+  for _, each in ipairs(all) do
+    for field in pairs(by[each.variant] and heavy or {}) do
+      rawset(each, field, by[each.variant][field])
+    end
+    by[each.variant] = nil
+  end
+  if next(by) == nil then config.loaded[recipe.file] = all end
+  parse.forget(config.reader, recipe.file)
 end
 
 function Light.__index(recipe, name)
   if name == "tasks" then return read_tasks(recipe) end
   if not heavy[name] then return nil end
-  local _, list = recipe.config:load(recipe.file)
-  for _, each in ipairs(list) do
-    if each.variant == recipe.variant then
-      for field in pairs(heavy) do rawset(recipe, field, each[field]) end
-    end
-  end
+  read_heavy(recipe)
   return rawget(recipe, name)
 end
 
 local function light(config, fields, lines)
   for i, each in ipairs(fields) do
-    each.config, each.lines, each.index = config, lines, i
+    each.config, each.lines, each.index, each.all = config, lines, i, fields
     fields[i] = setmetatable(each, Light)
   end
   return fields

@@ -89,7 +89,7 @@ local function own(self, name)
     record.flags, record.weak = copied(seen.flags), copied(seen.weak)
   end
   vars[name] = record
-  if find(name, "${", 1, true) then self.keyed[name] = true end
+  if find(name, "${", 1, true) then self:own("keyed")[name] = true end
   return record
 end
 
@@ -105,7 +105,7 @@ local function decide(self, name, text)
   local new = self:references(text, name)
   while not known(self.decisive, new) do
     local more = {}
-    for each in next, new do self.decisive[each] = true end
+    for each in next, new do self:own("decisive")[each] = true end
     for each in next, new do
       for other in next, self:references(self:get(each), each) do more[other] = true end
     end
@@ -225,7 +225,7 @@ end
 ---@param text? string
 function Data:set_filter(name, text)
   self:forget_all()
-  self.filters[name] = text or false
+  self:own("filters")[name] = text or false
 end
 
 --- Store a weak default (`??=`).
@@ -256,7 +256,7 @@ function Data:set_flag(name, flag, value, entry, weak)
   if entry ~= false then
     self:remember(name, entry or self:entry_of("set", name, value, flag))
   end
-  if flag == "export" or flag == "unexport" then self.exported[name] = true end
+  if flag == "export" or flag == "unexport" then self:own("exported")[name] = true end
 end
 
 --- Remove a flag and its weak default.
