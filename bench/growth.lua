@@ -196,9 +196,10 @@ local function main(sizes)
     end
     for _, count in ipairs(sizes) do
       local list, least = results[count], results[sizes[1]]
+      local each = median(list, "each")
       print(("%5d files: %.2f processor ms a file, %.2f of the first size's; instructions for " ..
-        "the last %d: %.3f; heap %.1f MiB; %.0f MiB at the peak"):format(count, median(list, "each"),
-        median(list, "each") / median(least, "each"), LAST,
+        "the last %d: %.3f; heap %.1f MiB; %.0f MiB at the peak"):format(count, each,
+        each / median(least, "each"), LAST,
         median(list, "last") / median(least, "last"), median(list, "heap"),
         median(list, "memory")))
     end

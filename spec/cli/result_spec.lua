@@ -94,7 +94,7 @@ describe("the JSON record", function()
       assert.is_nil(ordered[name], name .. " stands twice") -- and would be written twice
       ordered[name] = true
     end
-    for name in pairs(usage) do assert.is_true(ordered[name], name .. " has no place of its own") end
+    for name in pairs(usage) do assert.is_true(ordered[name], name .. " has no place") end
   end)
 
   for _, one in ipairs(all) do

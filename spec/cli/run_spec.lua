@@ -12,7 +12,8 @@ end
 
 describe("moonsand run", function()
   it("tells what was asked for, its keys always in the same order", function()
-    local record = shell [[$M run --observe /usr/include --json 1 -- sh -c '[ -e /usr/include/no.h ]']]
+    local record = shell
+      [[$M run --observe /usr/include --json 1 -- sh -c '[ -e /usr/include/no.h ]']]
     assert.matches('"observed":%[{%s*"opened":false,%s*"path":"/usr/include/no.h",'
       .. '%s*"real":"[^"]*",%s*"state":"absent",%s*"executed":false%s*}%]', record)
     assert.matches('"usage":{%s*"user":[^}]*"system":[^}]*"max_rss":', record)
