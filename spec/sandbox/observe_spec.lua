@@ -1,5 +1,6 @@
 local core = require "moonsand.core"
 local host = require "spec.support.host"
+local observe = require "moonsand.sandbox.observe"
 local sandbox = require "moonsand.sandbox"
 
 describe("a sandbox that observes", function()
@@ -78,6 +79,21 @@ describe("a sandbox that observes", function()
     assert(observer.process:kill("KILL"))
     local r = running:wait()
     assert.is_false(r.ok)
+    assert.are.equal("setup_failed", r.outcome)
+    assert.matches("observer of this run was gone before the program %(killed by signal KILL%)",
+      r.message)
+  end)
+
+  it("says so too when its observer goes while the program is executed", function()
+    local open = observe.open
+    finally(function() observe.open = open end)
+    observe.open = function(...) ---@diagnostic disable-line: duplicate-set-field
+      local observer = open(...)
+      assert(observer.process:kill("STOP")) -- it has the listener, and does not take it
+      os.execute(("(sleep 0.2; kill -KILL %d) >/dev/null 2>&1 &"):format(observer.process:pid()))
+      return observer
+    end
+    local r = run("true")
     assert.are.equal("setup_failed", r.outcome)
     assert.matches("observer of this run was gone before the program %(killed by signal KILL%)",
       r.message)

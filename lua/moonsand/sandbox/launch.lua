@@ -78,7 +78,9 @@ function M.start(options, undo, make)
   local plan, started = make(io_streams.fds), core.clock()
   local process, message, errno, details = core.spawn(plan)
   if not process then
-    return nil, result.failed(message, errno, details, plan)
+    local unseen = options.observer and options.observer:refused(errno, details)
+    return nil, unseen and result.unobserved(unseen)
+      or result.failed(message, errno, details, plan)
   end
   M.note(options, message)
   if options.observer then options.observer:release() end

@@ -9,6 +9,7 @@ local namespaces = require "moonsand.sandbox.namespaces"
 
 local M = {}
 
+local ENOSYS <const> = 38
 local PATIENCE <const> = 10 -- seconds for the observer to end after the program has
 
 ---@class moonsand.sandbox.Sight
@@ -81,6 +82,17 @@ function Observer:death()
   end
   local _, about = core.read_observed(self.memory)
   return not about.complete and self.ended or nil
+end
+
+--- Why the program could not be executed, when it is that the observer had gone before: the call
+--- that executes it is told, too, and the kernel has no other answer then.
+---@param errno integer   of core.spawn
+---@param details? table
+---@return string?
+function Observer:refused(errno, details)
+  if errno ~= ENOSYS or not details or details.verb ~= "exec" then return nil end
+  loop.wait({{fd = self.process}}, PATIENCE)
+  return self:death()
 end
 
 --- The end of the run: all that was asked for; nil when that is not to be had, and why.
