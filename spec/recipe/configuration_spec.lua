@@ -1,5 +1,6 @@
 local answers = require "spec.recipe.answers"
 local fault = require "moonsand.fault"
+local host = require "spec.support.host"
 local recipe = require "moonsand.recipe"
 
 describe("a configuration", function()
@@ -231,5 +232,21 @@ describe("reading a recipe", function()
     assert.are.equal("1", read(files):get("A"))
     files["classes/c.bbclass"] = 'A = "2"\n'
     assert.are.equal("2", read(files):get("A"))
+  end)
+end)
+
+describe("the configuration that ships", function()
+  it("reads a user's local.conf last, for all recipes or for one", function()
+    local dir <close> = host.scratch()
+    local function value(name)
+      local config = recipe.configure {path = {dir.path, "recipes"}}
+      return config:find(name).data:get "CFLAGS"
+    end
+    local before = value "zlib"
+    dir:file("conf/local.conf", 'CFLAGS:append = " -g"\nCFLAGS:append:pn-zlib = " -O1"\n')
+    assert.are.equal(before .. " -g -O1", value "zlib")
+    assert.are.equal(before .. " -g", value "bzip2")
+    dir:file("conf/local.conf", 'CFLAGS = "-O3"\n')
+    assert.are.equal("-O3", value "zlib")
   end)
 end)
