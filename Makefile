@@ -133,6 +133,12 @@ soak-store: all
 	@LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
 	  $(LUA) spec/support/soak_store.lua 600 400
 
+# What README.md and the tour say, by an account that is made for it.
+.PHONY: newcomer
+newcomer:
+	@sh .ci/need 'make newcomer' build run test demo
+	@sh .ci/newcomer
+
 # Two clones, of two users, one with -j1 and one with -j2: do they come to the same? See docs/store.md.
 PLACE ?= /tmp/moonsand-clones
 TARGETS ?= world world:test
