@@ -135,7 +135,7 @@ static bool is_through(const Multiplexed *inner, const struct seccomp_data *data
 /* Does the rule on the top of the stack, under this name, decide about the call? */
 static bool decides(lua_State *L, const char *name, uint32_t what, const struct seccomp_data *data)
 {
-  size_t length = filter_name_length(name);
+  size_t length = syscall_name_length(name);
   bool allows = what == SECCOMP_RET_ALLOW || what == SECCOMP_RET_LOG;
 
   for (const Abi *abi = abis; abi->name; abi++) {
@@ -257,7 +257,7 @@ static void collect(lua_State *L, Pool *numbers, Pool *values, int depth)
     if (lua_type(L, -1) == LUA_TNUMBER) add(values, (uint64_t)lua_tointeger(L, -1));
     if (lua_type(L, -1) != LUA_TSTRING) continue;
     name = lua_tostring(L, -1);
-    length = filter_name_length(name);
+    length = syscall_name_length(name);
     for (const Abi *abi = abis; abi->name; abi++) {
       const Multiplexed *inner = syscall_multiplexed(abi, name, length);
 
