@@ -7,6 +7,8 @@
 --- Root gives BitBake the user that owns BUILD, as OpenEmbedded refuses root. Processor time is of
 --- all processes, servers that stay behind too; memory is that of the largest process.
 local core = require "moonsand.core"
+local median = require("bench.support.rounds").median_of
+local reaped = require "bench.support.reaped"
 
 if not arg[1] then -- as `make bench` calls it
   print("the task graph: not measured: it takes a build directory of OpenEmbedded-Core, " ..
@@ -26,28 +28,9 @@ local here = assert(core.realpath("."))
 local scratch = os.getenv "TMPDIR" or "/tmp"
 local report = ("%s/moonsand-bench-graph.%d"):format(scratch, core.getpid())
 
-local function quoted(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
-local function command(words, output)
-  local owner = core.stat(build)
-  local drop = core.uid() == 0 and ("setpriv --reuid=%d --regid=%d --clear-groups "):format(
-    owner.uid, owner.gid) or ""
-  return ("cd %s && BB_SERVER_TIMEOUT=0 BBSERVER= %spython3 %s %s %s > %s 2>&1"):format(
-    quoted(build), drop, quoted(here .. "/bench/support/reap.py"), quoted(report), words, output)
-end
-
--- Seconds, processor seconds, KiB.
+-- Seconds, processor seconds, MiB.
 local function measure(words, output)
-  local file = assert(io.open(report, "w"))
-  file:close()
-  assert(core.chmod(report, 0x1b6)) -- everybody writes
-  os.execute(command(words, output))
-  local result <close> = assert(io.open(report))
-  local seconds, processor, memory, code = result:read("n", "n", "n", "n")
-  assert(code == 0, words .. " failed; see " .. output)
-  return {seconds, processor, memory}
+  return {reaped.measure(build, words, output)}
 end
 
 local function text_of(path)
@@ -56,19 +39,12 @@ local function text_of(path)
 end
 
 local function ours(target)
-  return measure(("%s/bin/moonsand graph %s --dot"):format(quoted(here), target), report .. ".dot")
+  local words = ("%s/bin/moonsand graph %s --dot"):format(reaped.quoted(here), target)
+  return measure(words, report .. ".dot")
 end
 
 local function theirs(target)
   return measure("bitbake -g " .. target, report .. ".log")
-end
-
--- The median of one thing, or of each round's own ratio of two.
-local function median(list, field, by)
-  local values = {}
-  for i, each in ipairs(list) do values[i] = each[field] / (by and by[i][field] or 1) end
-  table.sort(values)
-  return values[(#values + 1) // 2]
 end
 
 local function row(target)
@@ -85,8 +61,7 @@ local function row(target)
   local parts = {("%-20s %6d edges"):format(target, edges)}
   for field, unit in ipairs {"s", "s of processor", "MiB"} do
     local a, b = median(lists[1], field), median(lists[2], field)
-    local scale = field == 3 and 1024 or 1
-    parts[#parts + 1] = ("  %.2f %s, %.2f: 1/%.1f"):format(a / scale, unit, b / scale,
+    parts[#parts + 1] = ("  %.2f %s, %.2f: 1/%.1f"):format(a, unit, b,
       median(lists[2], field, lists[1]))
   end
   print(table.concat(parts))
@@ -94,4 +69,4 @@ end
 
 print(("moonsand graph, bitbake -g: median of %d rounds in turns"):format(rounds))
 for _, target in ipairs(targets) do row(target) end
-for _, ending in ipairs {"", ".dot", ".log"} do core.unlink(report .. ending) end
+for _, ending in ipairs {".dot", ".log"} do core.unlink(report .. ending) end

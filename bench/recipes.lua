@@ -9,6 +9,8 @@
 --- as OpenEmbedded refuses root. Processor time is of all processes, servers that stay behind too;
 --- memory is that of the largest.
 local core = require "moonsand.core"
+local median = require("bench.support.rounds").median_of
+local reaped = require "bench.support.reaped"
 local scan = require "moonsand.recipe.scan"
 local text = require "moonsand.text"
 
@@ -31,32 +33,16 @@ end
 
 local here = assert(core.realpath("."))
 local place = ("%s/moonsand-bench-recipes.%d"):format(os.getenv "TMPDIR" or "/tmp", core.getpid())
-local report, state, log = place .. ".report", place .. ".state", place .. ".log"
-
-local function quoted(word)
-  return "'" .. word:gsub("'", "'\\''") .. "'"
-end
+local state, log = place .. ".state", place .. ".log"
+local quoted = reaped.quoted
 
 local function run(words)
   local ok = os.execute(words)
   assert(ok, words .. " failed")
 end
 
--- Seconds, processor seconds, MiB of a command that runs in BUILD.
 local function measure(words)
-  local file = assert(io.open(report, "w"))
-  file:close()
-  assert(core.chmod(report, 0x1b6)) -- everybody writes
-  local owner = core.stat(build)
-  local drop = core.uid() == 0 and ("setpriv --reuid=%d --regid=%d --clear-groups "):format(
-    owner.uid, owner.gid) or ""
-  os.execute(("cd %s && MOONSAND_DIR=%s BB_SERVER_TIMEOUT=0 BBSERVER= %spython3 %s %s %s >%s 2>&1")
-    :format(quoted(build), quoted(state), drop, quoted(here .. "/bench/support/reap.py"),
-    quoted(report), words, quoted(log)))
-  local result <close> = assert(io.open(report))
-  local seconds, processor, memory, code = result:read("n", "n", "n", "n")
-  assert(code == 0, words .. " failed; see " .. log)
-  return seconds, processor, memory / 1024
+  return reaped.measure(build, ("env MOONSAND_DIR=%s %s"):format(quoted(state), words), log)
 end
 
 local function ours(words) return measure(quoted(here .. "/bin/moonsand") .. " " .. words) end
@@ -67,14 +53,6 @@ end
 
 local function forget_theirs()
   run(("rm -rf %s/cache %s/tmp/cache"):format(quoted(build), quoted(build)))
-end
-
--- The median of a field, or of each round's own ratio of two.
-local function median(list, field, by)
-  local values = {}
-  for i, each in ipairs(list) do values[i] = each[field] / (by and by[i][field] or 1) end
-  table.sort(values)
-  return values[(#values + 1) // 2]
 end
 
 -- Both in turns, each round beginning with another one.
@@ -164,4 +142,4 @@ end
 for _, name in ipairs {"cold", "warm", "vars", "scan", "growth"} do
   if not next(wanted) or wanted[name] then parts[name]() end
 end
-run(("rm -rf %s %s %s"):format(quoted(state), quoted(report), quoted(log)))
+run(("rm -rf %s %s"):format(quoted(state), quoted(log)))

@@ -28,6 +28,17 @@ function M.ratio(a, b)
   return M.median(list)
 end
 
+--- The median of a field, or of each round's own ratio of two.
+---@param list table[]   a table for each round
+---@param field any
+---@param by? table[]    those that it is divided by
+---@return number
+function M.median_of(list, field, by)
+  local values = {}
+  for i, each in ipairs(list) do values[i] = each[field] / (by and by[i][field] or 1) end
+  return M.median(values)
+end
+
 --- Take each of the ways once a round, beginning with another one each time: for every way what its
 --- function returned, {seconds, processor seconds?} in lists. On a slow machine there are fewer
 --- rounds than wanted.
