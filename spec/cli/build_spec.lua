@@ -1,4 +1,5 @@
 -- `moonsand build` and `moonsand vars` as programs, over small recipes that need no network.
+local core = require "moonsand.core"
 local command = require "spec.support.command"
 local host = require "spec.support.host"
 
@@ -120,7 +121,9 @@ describe("moonsand build", function()
 
   it("ends with 130 and kills what runs when it is interrupted", function()
     local dir <close> = host.scratch()
-    dir:file("recipes/slow/slow_1.0.bb", "do_compile() {\n    echo started\n    sleep 54321\n}\n")
+    local sleep = "sleep 4" .. core.getpid()
+    dir:file("recipes/slow/slow_1.0.bb",
+      ("do_compile() {\n    echo started\n    %s\n}\n"):format(sleep))
     local out, code = shell(dir, ("cd %s; "):format(dir.path) .. [[
       mkfifo up
       $M build -v slow:compile >up 2>&1 &
@@ -131,7 +134,7 @@ describe("moonsand build", function()
       kill -INT $!; wait $!]])
     assert.are.equal(130, code, out)
     assert.are.same({}, host.eventually(function()
-      local left = host.processes("sleep\00054321")
+      local left = host.processes((sleep:gsub(" ", "\0")))
       return #left == 0 and left
     end))
   end)

@@ -166,7 +166,9 @@ end)
 describe("a build that is interrupted", function()
   it("dies of the second signal while it still cleans up after the first", function()
     local dir <close> = host.scratch()
-    dir:file("recipes/slow/slow_1.bb", "do_compile() {\n    echo started\n    sleep 54322\n}\n")
+    local sleep = "sleep 4" .. core.getpid()
+    dir:file("recipes/slow/slow_1.bb",
+      ("do_compile() {\n    echo started\n    %s\n}\n"):format(sleep))
     local reader <close>, writer = assert(core.pipe())
     local process <close> = host.start(command(dir, "build -v slow:compile"),
       {[0] = 0, [1] = writer, [2] = writer})
@@ -178,7 +180,7 @@ describe("a build that is interrupted", function()
     local ended = assert(host.eventually(function() return process:wait() end, 30))
     assert.is_true(ended.exit_code == 130 or ended.signal == "INT")
     assert.are.same({}, host.eventually(function()
-      local left = host.processes "sleep\00054322"
+      local left = host.processes((sleep:gsub(" ", "\0")))
       return #left == 0 and left
     end))
   end)

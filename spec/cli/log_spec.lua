@@ -67,17 +67,24 @@ describe("moonsand log", function()
 
   it("with -f goes on until the task has ended", function()
     local dir <close> = host.scratch()
-    dir:file("recipes/slow/slow_1.0.bb",
-      "do_compile() {\n    echo first\n    sleep 54327 || true\n    printf last\n}\n")
-    -- The task's sleep is killed when the follower has shown the first line.
-    local out, code = shell(dir, ("cd %s; "):format(dir.path) .. [[
+    -- The task's sleep is killed when the follower has shown the first line. Other runs of this
+    -- spec, of other users too, have sleeps of their own.
+    local seconds = "5" .. core.getpid()
+    dir:file("recipes/slow/slow_1.0.bb", ([[
+do_compile() {
+    echo first
+    sleep %s || true
+    printf last
+}
+]]):format(seconds))
+    local out, code = shell(dir, ("cd %s; seconds=%s"):format(dir.path, seconds) .. [[;
       mkfifo up
       $M build --progress=none slow:compile &
       until grep -q first state/build/slow/log.do_compile 2>/dev/null; do sleep 0.05; done
       $M log -f slow:compile >up &
       exec 3<up
       read -r line <&3
-      sleepers() { grep -lazx '5432[7]' /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3; }
+      sleepers() { grep -lazx "[5]${seconds#5}" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3; }
       until [ -n "$(sleepers)" ]; do sleep 0.05; done
       kill $(sleepers)
       echo "$line, $(grep -x last <&3)"
