@@ -3,7 +3,10 @@ local host = require "spec.support.host"
 local json = require "dkjson"
 local report = require "moonsand.cli.show.report"
 
-local browser = os.execute "command -v chromium >/dev/null" and "chromium"
+local browser
+for _, name in ipairs {"chromium-headless-shell", "chromium"} do
+  browser = browser or os.execute("command -v " .. name .. " >/dev/null") and name
+end
 
 -- A build of so many tasks: two slots, every third one from the store, one failure.
 local function events(count)
@@ -89,7 +92,7 @@ describe("the page of a report", function()
   end
 
   it("draws thousands of tasks, and says how many there are", function()
-    if not browser then return pending "chromium is not installed" end
+    if not browser then return pending "no Chromium is installed" end
     local dom = shown(report.page(report.of(events(5000), options)))
     assert.is_truthy(dom:find('data%-ready="%d+"'), "the script did not end")
     assert.is_truthy(dom:find("5000 of 5000", 1, true))
@@ -98,7 +101,7 @@ describe("the page of a report", function()
   end)
 
   it("filters by words of task, outcome and reason", function()
-    if not browser then return pending "chromium is not installed" end
+    if not browser then return pending "no Chromium is installed" end
     local dom = shown(report.page(report.of(events(100), options)),
       '<script>filter.value = "r7: INSTALL"; filter.oninput();</script>')
     assert.is_truthy(dom:find("1 of 100", 1, true))
@@ -107,7 +110,7 @@ describe("the page of a report", function()
   end)
 
   it("shows failures, and has a light and a dark dress", function()
-    if not browser then return pending "chromium is not installed" end
+    if not browser then return pending "no Chromium is installed" end
     local dom = shown(report.page(report.of(events(100), options)),
       "<script>document.getElementById('theme').click();</script>")
     assert.is_truthy(dom:find('data-theme="dark"', 1, true))
@@ -116,7 +119,7 @@ describe("the page of a report", function()
   end)
 
   it("exports the trace", function()
-    if not browser then return pending "chromium is not installed" end
+    if not browser then return pending "no Chromium is installed" end
     local dom = shown(report.page(report.of(events(20), options)), [[<script>
       URL.createObjectURL = blob => { blob.text().then(text => {
         const out = document.createElement("output"); out.textContent = text;
