@@ -84,9 +84,9 @@ oe_runmake() {
 }
 
 # Messages of a task: to the log, and to who builds. Descriptor 19 is the output, whatever a function's
-# own is; where it is not there, the output has to do.
+# own is; where it is not there, the output has to do. (dash knows no >&19.)
 moonsand_tell() {
-    if ! { printf '\036moonsand %s %s\037' "$1" "$2" >&19; } 2>/dev/null; then
+    if ! { printf '\036moonsand %s %s\037' "$1" "$2" >/dev/fd/19; } 2>/dev/null; then
         echo "$2"
     fi
 }

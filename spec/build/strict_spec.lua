@@ -10,6 +10,7 @@ do_install() {
             install -D $library ${D}$library
         done
     done
+    ! test -e ${D}/bin/dash || mv ${D}/bin/dash ${D}/bin/sh
     ! test -e ${D}/bin/bash || mv ${D}/bin/bash ${D}/bin/sh
 }
 ]]
@@ -56,6 +57,24 @@ describe("a recipe that is strict", function()
     assert.are.equal("ok", outcomes["system:install"])
     assert.are.equal("cached", outcomes["p:compile"])
     assert.are.equal("cached", outcomes["p:install"])
+  end)
+
+  it("has dash for its shell: messages and the job pool reach it", function()
+    write((all:gsub("/bin/bash", "/bin/dash")), (recipe:gsub("do_compile.-\n}", [[
+do_compile() {
+    echo "bash: ${BASH_VERSION:-none}"
+    [ -p /dev/fd/17 ] && echo "a pool, ${MAKEFLAGS## }"
+    bbwarn "from dash" >/dev/null
+    false || bbnote "and on"
+}]])))
+    assert.is_true(here:build({"p:compile"}, {jobs = 2}).ok, here:log "p:compile")
+    assert.are.equal("bash: none\na pool, -j2 --jobserver-auth=17,17\nWARNING: from dash\n"
+      .. "NOTE: and on\n", here:log "p:compile")
+    local levels = {}
+    for _, event in ipairs(here.events) do
+      if event.event == "task_message" then levels[#levels + 1] = event.level end
+    end
+    assert.are.same({"warn", "note"}, levels)
   end)
 
   it("fails where a program is in no layer, and is told what there is", function()

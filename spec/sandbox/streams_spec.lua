@@ -26,6 +26,15 @@ local function rest(handle)
   return table.concat(parts)
 end
 
+describe("a descriptor of 'fds'", function()
+  it("is the standard output once more", function()
+    local r = run {script = "echo one >&2; echo two >/dev/fd/19; echo three", stderr = "null",
+      fds = {[19] = "stdout"}}
+    assert.are.equal("two\nthree\n", r.stdout)
+    refused({command = {"true"}, stdout = "closed", fds = {[19] = "stdout"}}, "that is closed")
+  end)
+end)
+
 describe("input", function()
   it("is a text of any size: nothing has to read it", function()
     local text = ("0123456789abcdef"):rep(1 << 17) -- 2 MiB; a pipe holds 64 KiB

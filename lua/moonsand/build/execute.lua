@@ -188,14 +188,14 @@ function M.options(workshop, node, scratch, setting, trace)
   local d = variables.of(node)
   local layered = setting.trees.root ~= nil
   local jobs = not node.alone and not node.hook and workshop.jobs or nil
-  local scripts = scripts_of.make(node, jobs ~= nil)
+  local scripts = scripts_of.make(node)
   local options = {
     name = node.name, root = "host", ids = "root", hostname = "moonsand", cwd = "/work",
     umask = tonumber(d:flag(node.task, "umask") or "022", 8), network = network(d, node.task),
     command = script.command("start", layered), env = {HOME = "/tmp", LANG = "C", TERM = "dumb"},
     overlays = {}, binds = {}, dirs = {},
     files = {{target = script.DIRECTORY .. "/start", text = scripts.start}},
-    tmpfs = {},
+    tmpfs = {}, fds = {[message.FD] = "stdout"},
   }
   -- What somebody put there by hand is in no package, so no signature would notice it.
   if layered then
@@ -220,8 +220,7 @@ function M.options(workshop, node, scratch, setting, trace)
       {source = trace, target = script.DIRECTORY .. "/trace", read_only = false})
   end
   if jobs then
-    table.insert(options.binds,
-      {source = jobs.path, target = jobserver.TARGET, read_only = false})
+    options.fds[jobserver.FD] = {path = jobs.path, mode = "rw"}
     for name, value in pairs(jobs:environment()) do options.env[name] = value end
   end
   source_binds(workshop, node, options.binds, options.files)

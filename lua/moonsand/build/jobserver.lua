@@ -5,8 +5,7 @@ local loop = require "moonsand.loop"
 
 local M = {}
 
---- Where the pipe is inside of a sandbox, and under which number the start script opens it.
-M.TARGET = "/run/moonsand/jobs"
+--- The number of the pipe inside of a sandbox.
 M.FD = 17
 
 ---@class moonsand.build.Jobserver

@@ -1,5 +1,6 @@
 --- What a task says to whoever builds, and not only to its log: messages among its output. Each is
---- \30moonsand LETTER TEXT\31; the start script keeps the output open as FD for them.
+--- \30moonsand LETTER TEXT\31; the task has its output a second time, as FD, for them. Two digits
+--- keep it out of the way of scripts; a shell that knows one digit opens /dev/fd/19 (base.bbclass).
 local M = {}
 
 M.FD = 19

@@ -1,8 +1,6 @@
 --- The scripts around a run script: the one that starts it, and what its trace says afterwards.
 --- bash writes every command of the run script to a trace, so a failure can show the command as it
 --- ran, and the directory.
-local jobserver = require "moonsand.build.jobserver"
-local message = require "moonsand.build.message"
 local words = require("moonsand.text").words
 
 local M = {}
@@ -33,23 +31,20 @@ function M.traced(path)
   return ("set -e\n%s\nset -x; . %s\n"):format(tracing(), path)
 end
 
---- The start script: directories, the job pool, the trace, then the run scripts in their order.
----@param options {names: string[], dirs?: string, cleandirs?: string, jobs?: boolean,
----  trace?: boolean, inside?: string}
+--- The start script: directories, the trace, then the run scripts in their order.
+---@param options {names: string[], dirs?: string, cleandirs?: string, trace?: boolean,
+---  inside?: string}
 ---  names: run scripts, as they are called in the sandbox's directory; trace: the shell is bash;
 ---  inside: the command that runs the functions instead of the shell, directories and all
 ---@return string
 function M.start(options)
-  local lines = {"set -e", ("exec %d>&1"):format(message.FD)}
+  local lines = {"set -e"}
   for _, directory in ipairs(words(not options.inside and options.cleandirs)) do
     lines[#lines + 1] = ("rm -rf -- %s"):format(quote(directory))
     lines[#lines + 1] = ("mkdir -p -- %s"):format(quote(directory))
   end
   for _, directory in ipairs(words(not options.inside and options.dirs)) do
     lines[#lines + 1] = ("mkdir -p -- %s"):format(quote(directory))
-  end
-  if options.jobs then
-    lines[#lines + 1] = ("exec %d<>%s"):format(jobserver.FD, jobserver.TARGET)
   end
   if options.trace then
     lines[#lines + 1] = ("exec %d>>%s"):format(TRACE_FD, M.TRACE)

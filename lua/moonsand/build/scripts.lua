@@ -38,9 +38,8 @@ end
 
 --- The scripts of a task.
 ---@param node moonsand.build.Node
----@param jobs boolean   is there a job pool?
 ---@return moonsand.build.Scripts
-function M.make(node, jobs)
+function M.make(node)
   local d, names, scripts, functions = variables.of(node), {}, {}, M.functions(node)
   local others = mixed.is(d, functions)
   if others and node.roots then mixed.refuse_root(node, graph.place(node.recipe, node.task)) end
@@ -58,7 +57,7 @@ function M.make(node, jobs)
   return {
     names = names, scripts = scripts, mixed = others, functions = functions,
     start = script.start {
-      names = names, inside = others and mixed.COMMAND or nil, jobs = jobs,
+      names = names, inside = others and mixed.COMMAND or nil,
       trace = not node.roots, dirs = d:flag(node.task, "dirs"),
       cleandirs = d:flag(node.task, "cleandirs"),
     },

@@ -68,7 +68,7 @@ local wrong, check_kind, check_keys, check_words = check.wrong, check.kind, chec
 ---@field stderr? string|moonsand.Fd|moonsand.sandbox.Descriptor|moonsand.sandbox.Tee   the same, or
 ---  "stdout": merged
 ---@field fds? table<integer, string|moonsand.Fd|moonsand.sandbox.Descriptor>   what else is open
----  inside, by its number there; all other descriptors are closed
+---  inside, by its number there ("stdout": where that goes); all other descriptors are closed
 ---@field capture_limit? integer|string   bytes of a captured stream that are kept in memory (16M);
 ---  the rest is in a temporary file
 ---@field on_output? fun(stream: "stdout"|"stderr", bytes: string)   instead of keeping what is

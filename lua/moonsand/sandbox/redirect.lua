@@ -129,6 +129,9 @@ function M.check(options)
   for number = 0, 2 do check_stream(number, options[names[number]]) end
   for number, value in order.sorted(options.fds) do
     descriptor.check(("fds[%d]"):format(number), value)
+    if value == "stdout" and options.stdout == "closed" then
+      wrong(("fds[%d] is the standard output, and that is closed"):format(number))
+    end
   end
   check_terminal(options)
   check_idle(options)

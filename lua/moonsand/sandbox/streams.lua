@@ -117,7 +117,9 @@ function Streams:open_all()
     self.fds[1] = self:output(1, options.stdout)
     self.fds[2] = self:output(2, options.stderr)
   end
-  for number, value in order.sorted(options.fds) do self.fds[number] = self:open(number, value) end
+  for number, value in order.sorted(options.fds) do
+    self.fds[number] = value == "stdout" and self.fds[1] or self:open(number, value)
+  end
 end
 
 --- The child has its ends: close ours, so that a reader sees the end of file.
