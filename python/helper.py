@@ -14,6 +14,13 @@ import sys
 _first = 200
 
 
+def _give_back(kept="MOONSAND_KEPT_"):
+    """A task's own PYTHON... are for what it runs, not for this interpreter (build/inside.lua)."""
+    os.environ.pop("PYTHONHASHSEED", None)
+    for name in [name for name in os.environ if name.startswith(kept)]:
+        os.environ[name[len(kept):]] = os.environ.pop(name)
+
+
 def _bound(memory):
     """An allocation beyond it is a MemoryError of the code that wants it."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -21,6 +28,7 @@ def _bound(memory):
 
 def main():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _give_back()
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, here)
     sys.setrecursionlimit(5000)

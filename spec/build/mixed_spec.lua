@@ -125,6 +125,30 @@ python do_compile() {
     assert.matches("False 0\n", log, 1, true)
   end)
 
+  it("in Python has sets in one order, whatever seed and paths are for its programs", function()
+    local log = succeeds [[
+export PYTHONHASHSEED = "7"
+export PYTHONPATH = "/work/modules"
+export PYTHONHOME = "/nowhere"
+export PYTHONSTARTUP
+do_compile[prefuncs] = "again"
+python again() {
+    print("set", "".join({*"abcdefghijklmnop"}), hash("moonsand"), file=open("/work/set", "w"))
+    print("environment", *(os.environ.get("PYTHON" + name, "none")
+        for name in ("HASHSEED", "PATH", "HOME", "STARTUP")))
+}
+python do_compile() {
+    import subprocess, sys
+    command = "import sys; print('set', ''.join({*'abcdefghijklmnop'}), hash('moonsand'))"
+    print(open("/work/set").read() == subprocess.run(["python3", "-c", command], text=True,
+        stdout=subprocess.PIPE, env={"PYTHONHASHSEED": "0"}).stdout)
+    print("path", "/work/modules" in sys.path, os.environ.get("MOONSAND_KEPT_PYTHONPATH"))
+}
+]]
+    assert.matches("environment 7 /work/modules /nowhere none\nTrue\n", log, 1, true)
+    assert.matches("path False None\n", log, 1, true)
+  end)
+
   it("keeps what Python made as its result", function()
     local body = [[
 do_compile[dirs] = "${B}"

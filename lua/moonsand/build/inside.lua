@@ -5,6 +5,7 @@ local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local lua = require "moonsand.recipe.lua"
 local message = require "moonsand.build.message"
+local mixed = require "moonsand.build.mixed"
 local script = require "moonsand.build.script"
 local shell = require "moonsand.recipe.shell"
 local snapshot = require "moonsand.recipe.snapshot"
@@ -50,9 +51,22 @@ local function joined(reader, writer)
   }
 end
 
+-- Sets of words have one order, in every task: with a random seed it would be an input that no key
+-- knows. The seed is read from the environment or not at all, so -I is not for us; the variables of
+-- the recipe that would change the interpreter itself wait under other names (helper.py).
+local function python_environment(exported)
+  local lines = {"unset LUA_PATH LUA_CPATH"}
+  for _, name in ipairs(exported) do
+    if name:find "^PYTHON[%w_]*$" and os.getenv(name) then
+      lines[#lines + 1] = ("export MOONSAND_KEPT_%s=\"$%s\"; unset %s"):format(name, name, name)
+    end
+  end
+  return table.concat(lines, "; ") .. "; MOONSAND_TASK=1 PYTHONHASHSEED=0"
+end
+
 -- Python as a child of this process: what it writes goes to the log. The filter of a sandbox lets
 -- nobody clone3, so a shell starts it; it ends when its pipes do.
-local function python(directory)
+local function python(directory, exported)
   return {
     start = function()
       if not core.stat(PYTHON, "follow") then
@@ -61,8 +75,8 @@ local function python(directory)
       local asked, answered = "/tmp/python.asked", "/tmp/python.answered"
       check(os.execute(("rm -f %s %s; mkfifo -m 600 %s %s"):format(asked, answered, asked,
         answered)), "mkfifo failed")
-      os.execute(("unset LUA_PATH LUA_CPATH; MOONSAND_TASK=1 %s -I -S -B %s/python/helper.py " ..
-        "<%s >%s &"):format(PYTHON, directory, asked, answered))
+      os.execute(("%s %s -s -S -B %s/python/helper.py <%s >%s &"):format(
+        python_environment(exported), PYTHON, directory, asked, answered))
       local writer = check(core.open(asked, "w"))
       local reader = check(core.open(answered, "r"))
       check(os.remove(asked))
@@ -157,7 +171,8 @@ local function prepare(directory)
   local work = assert(load(read(directory .. "/task"), "=task", "t", {}))()
   local d = snapshot.restore(read(directory .. "/store"))
   local self = setmetatable({task = work.task, directory = directory, place = "/tmp"}, Inside)
-  self.python = bridge.new(python(directory))
+  local exported = mixed.exported(d, work.task)
+  self.python = bridge.new(python(directory, exported))
   self.python.root, d.python = d, self.python
   self.python.execute = function(store, name, dirs) self:execute(store, name, dirs) end
   self.python.handlers = function() return {} end

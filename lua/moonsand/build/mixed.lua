@@ -49,18 +49,29 @@ function M.document(d, name)
   }
 end
 
---- The variables that a task's programs see: what is exported, and what its `exports` names.
+--- The names of the variables that a task's programs see: what is exported, and what its `exports`
+--- names.
+---@param d moonsand.recipe.Data
+---@param task string
+---@return string[]
+function M.exported(d, task)
+  local names = {}
+  for _, name in ipairs(d:export_names()) do
+    if data.truth(d:flag(name, "export")) and not data.truth(d:flag(name, "unexport")) then
+      names[#names + 1] = name
+    end
+  end
+  for _, name in ipairs(words(d:flag(task, "exports"))) do names[#names + 1] = name end
+  return names
+end
+
+--- The same with their values.
 ---@param d moonsand.recipe.Data
 ---@param task string
 ---@return table<string, string>
 function M.environment(d, task)
   local env = {}
-  for _, name in ipairs(d:export_names()) do
-    if data.truth(d:flag(name, "export")) and not data.truth(d:flag(name, "unexport")) then
-      env[name] = d:get(name)
-    end
-  end
-  for _, name in ipairs(words(d:flag(task, "exports"))) do env[name] = d:get(name) end
+  for _, name in ipairs(M.exported(d, task)) do env[name] = d:get(name) end
   return env
 end
 
