@@ -4,6 +4,7 @@ local core = require "moonsand.core"
 local failure_of = require "moonsand.build.failure"
 local fault = require "moonsand.fault"
 local hook = require "moonsand.build.hook"
+local host = require "moonsand.build.host"
 local inputs = require "moonsand.build.inputs"
 local jobserver = require "moonsand.build.jobserver"
 local kept = require "moonsand.build.kept"
@@ -151,6 +152,12 @@ local function source_binds(workshop, node, binds, files)
   end
 end
 
+-- [host] = "packages": which files are whose. All of it is in the key of whoever sees the host.
+local function host_binds(d, task, layered, binds)
+  if layered or d:flag(task, "host") ~= "packages" then return end
+  binds[#binds + 1] = {source = host.DPKG, target = host.DPKG, optional = true}
+end
+
 -- The first task of a recipe starts from nothing: its upper is /work itself. Without a scratch
 -- directory nothing is kept.
 local function work_mount(options, lower, scratch)
@@ -224,6 +231,7 @@ function M.options(workshop, node, scratch, setting, trace)
     for name, value in pairs(jobs:environment()) do options.env[name] = value end
   end
   source_binds(workshop, node, options.binds, options.files)
+  host_binds(d, node.task, layered, options.binds)
   if scripts.mixed then mixed.add(d, node.task, scripts.functions, options) end
   return options, scripts
 end

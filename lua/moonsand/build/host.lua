@@ -61,7 +61,9 @@ local function first_digest(paths)
   return "none"
 end
 
-local DPKG <const> = "/var/lib/dpkg/status"
+--- Where Debian's package database is.
+M.DPKG = "/var/lib/dpkg"
+local DPKG <const> = M.DPKG .. "/status"
 local RPM = {"/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite"}
 
 local function package_digest(root)

@@ -43,15 +43,23 @@ local function forced_names(list, nodes)
   return forced
 end
 
+local flags_with_words = {
+  root = {outputs = true, layers = true,
+    hint = [[write "outputs" or "layers", or leave it out for the host's root]]},
+  host = {packages = true,
+    hint = [[write "packages" for a task that reads the host's package database, or leave it out]]},
+}
+
 -- What a recipe may say, and moonsand cannot do yet, is refused before anything runs.
 local function refuse(node)
   local d = variables.of(node)
-  local root = d:flag(node.task, "root")
-  if root and root ~= "" and root ~= "outputs" and root ~= "layers" then
-    fault.throw("recipe", ("the flag [root] of task '%s' is '%s'"):format(node.name, root), {
-      where = graph.place(node.recipe, node.task, nil, "root"),
-      hint = [[write "outputs" or "layers", or leave it out for the host's root]],
-    })
+  for flag, may in order.sorted(flags_with_words) do
+    local value = d:flag(node.task, flag)
+    if value and value ~= "" and not may[value] then
+      fault.throw("recipe", ("the flag [%s] of task '%s' is '%s'"):format(flag, node.name, value), {
+        where = graph.place(node.recipe, node.task, nil, flag), hint = may.hint,
+      })
+    end
   end
 end
 

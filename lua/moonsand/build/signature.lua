@@ -17,8 +17,8 @@ local FORMAT <const> = "moonsand signature 1"
 
 -- Flags of a task that change what it does. Dependency flags are in the inputs, not here.
 local task_flags = {
-  "builtin", "cleandirs", "collect", "dirs", "network", "noexec", "postfuncs", "prefuncs", "root",
-  "sources", "umask",
+  "builtin", "cleandirs", "collect", "dirs", "host", "network", "noexec", "postfuncs", "prefuncs",
+  "root", "sources", "umask",
 }
 
 local escapes = {["\\"] = "\\\\", ["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ["\0"] = "\\0"}
