@@ -113,9 +113,10 @@ describe("the task graph", function()
     assert.are.equal("did you mean 'a:compile'?", problem.hint)
   end)
 
-  it("refuses a target of a multiconfig", function()
-    assert.is_truthy(select(2, pcall(graph.target, "mc:small:a:do_compile")).message:find(
-      "multiconfig", 1, true))
+  it("splits targets of multiconfigs", function()
+    assert.are.same({"mc:small:a", "do_compile"}, {graph.target "mc:small:a:compile"})
+    assert.are.same({"mc:small:a"}, {graph.target "mc:small:a"})
+    assert.are.same({"a", "do_compile"}, {graph.target "mc::a:do_compile"})
   end)
 
   it("refuses a [depends] word without a task", function()
@@ -179,8 +180,46 @@ describe("the task graph", function()
     assert.are.equal(10001, #order)
   end)
 
-  it("refuses a task of another configuration", function()
-    local g = world {{name = "a", tasks = {{"do_image", mcdepends = "mc::x86:b:do_build"}}}}
-    assert.matches("of another configuration", refused(g.plan, g, {"a:image"}).message)
+  it("refuses a multiconfig that there is not, and says who asks for it", function()
+    local g = world {{name = "a", tasks = {{"do_image", mcdepends = "mc::x86:b:do_build"}},
+      places = {do_image = {{text = "mc::x86:b:do_build", flag = "mcdepends", file = "a.bb",
+        line = 7}}}}}
+    local problem = refused(g.plan, g, {"a:image"})
+    assert.are.equal("there is no multiconfig 'x86'", problem.message)
+    assert.are.equal("a.bb:7", problem.where)
+    assert.are.equal("there is no multiconfig 'x86'", refused(g.plan, g, {"mc:x86:a"}).message)
+  end)
+
+  it("refuses a word of [mcdepends] that has not all of its parts", function()
+    local g = world {{name = "a", tasks = {{"do_image", mcdepends = "mc:x86:b:do_build"}}}}
+    local problem = refused(g.plan, g, {"a:image"})
+    assert.are.equal("'mc:x86:b:do_build' in the flag [mcdepends] of 'a:do_image' names no task " ..
+      "of another configuration", problem.message)
+    assert.are.equal("write it as 'mc:FROM:TO:recipe:do_task', with four colons", problem.hint)
+  end)
+
+  it("calls what is of another configuration by its whole name in faults", function()
+    local other = plain_recipe {name = "b", tasks = chain}
+    other.configuration = "small"
+    local main = plain_recipe {name = "a", tasks = {
+      {"do_one", mcdepends = "mc::small:c:do_install"},
+      {"do_two", mcdepends = "mc::small:b:do_instal"},
+    }}
+    local function plan(task)
+      main.tasks = {main.tasks[task == "one" and 1 or 2]}
+      local recipes = {[""] = {main}, small = {other}}
+      local g = graph.new {configurations = {
+        names = function() return {"", "small"} end, check = function() end,
+        of = function(name) return {catalogue = catalogue.new(data.new(), recipes[name])} end,
+      }}
+      return refused(g.plan, g, {"a:" .. task})
+    end
+    local tasks = main.tasks
+    local problem = plan "one"
+    assert.are.equal("nothing provides 'mc:small:c', which 'a' depends on", problem.message)
+    main.tasks = tasks
+    problem = plan "two"
+    assert.are.equal("'mc:small:b' has no task 'do_instal'", problem.message)
+    assert.are.equal("did you mean 'mc:small:b:install'?", problem.hint)
   end)
 end)

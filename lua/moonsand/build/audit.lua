@@ -4,6 +4,7 @@
 --- looked for in vain. They are warnings: no result depends on them.
 local execute = require "moonsand.build.execute"
 local graph = require "moonsand.build.graph"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local observe = require "moonsand.build.observe"
 local order = require "moonsand.order"
 local outside = require "moonsand.build.outside"
@@ -39,7 +40,9 @@ end
 local function add_direct(own, node)
   for _, edge in ipairs(node.needs) do
     local other = edge.node
-    if other.recipe ~= own.recipe and other.offers and not own.direct[other.recipe.name] then
+    if other.recipe ~= own.recipe and other.offers
+      and other.recipe.configuration == own.recipe.configuration
+      and not own.direct[other.recipe.name] then
       own.direct[other.recipe.name] = {node = node, edge = edge}
     end
   end
@@ -65,7 +68,7 @@ end
 local function subjects(build, nodes)
   local by = {}
   for _, node in ipairs(nodes) do
-    local name = node.recipe.name
+    local name = multiconfig.name(node.recipe)
     by[name] = by[name] or subject(node)
     add_direct(by[name], node)
     if node.kind == "task" then add_node(build, by[name], node) end
@@ -90,7 +93,8 @@ local function is_whole(own, planned)
     local task = by[name]
     if task and not seen[name] then
       seen[name] = true
-      if name ~= "do_build" and not planned[own.recipe.name .. ":" .. graph.short(name)] then
+      if name ~= "do_build" and not planned[("%s:%s"):format(multiconfig.name(own.recipe),
+        graph.short(name))] then
         return false
       end
       table.move(task.after or {}, 1, #(task.after or {}), #todo + 1, todo)
@@ -114,7 +118,7 @@ end
 -- How a recipe names a dependency, and what to change for it not to.
 local function declaration(direct)
   local node, edge = direct.node, direct.edge
-  local needs = node.graph.needs
+  local needs = node.graph:needs_of(node.recipe)
   local where = node.graph:where(node, edge)
   for _, name in ipairs(needs:depends(node.recipe)) do
     if edge.kind ~= "depends" and needs:build(name) == edge.node.recipe then
@@ -269,7 +273,7 @@ function M.run(build, nodes)
   local beyond = build.options.audit == "full" and outside.new(build, list)
   for _, own in ipairs(list) do
     local function add(finding)
-      finding.recipe = own.recipe.name
+      finding.recipe = multiconfig.name(own.recipe)
       findings[#findings + 1] = finding
       local event = {}
       for key, value in pairs(finding) do event[key] = value end

@@ -5,6 +5,7 @@ local core = require "moonsand.core"
 local execute = require "moonsand.build.execute"
 local intent = require "moonsand.build.intent"
 local json = require "dkjson"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local order = require "moonsand.order"
 local record = require "moonsand.build.record"
 local signature = require "moonsand.build.signature"
@@ -73,8 +74,9 @@ end
 
 -- A task that was made anew and came out the same is no reason for anything.
 local function link_of(store, node, change)
-  local edge = needed(node, change.name)
-  local link = {task = change.name, old = change.old, new = change.new,
+  local name = multiconfig.absolute(node.recipe.configuration, change.name)
+  local edge = needed(node, name)
+  local link = {task = name, old = change.old, new = change.new,
     where = edge and node.graph:where(node, edge)}
   local now = edge and edge.node.record
   local before = change.old and known(store, change.old)
@@ -95,14 +97,18 @@ local function mounted_anew(store, node, key)
 end
 
 -- The intent key that a task had when the result before was made: through what was needed then.
-local function old_key(store, key, name, seen)
+-- Each text has the names of the configuration that its task is of.
+local function old_key(store, key, name, own, seen)
   local before = not seen[key] and intent.find(store, key)
   seen[key] = true
   if not before then return nil end
   local entries = signature.parse(before.text)
-  if entries["input\t" .. name] then return entries["input\t" .. name] end
+  local direct = entries["input\t" .. multiconfig.relative(own, name)]
+  if direct then return direct end
   for entry, value in order.sorted(entries) do
-    local found = entry:find("^input\t") and old_key(store, value, name, seen)
+    local input = entry:match "^input\t(.*)$"
+    local theirs = input and multiconfig.split(multiconfig.absolute(own, input))
+    local found = input and old_key(store, value, name, theirs, seen)
     if found then return found end
   end
 end
@@ -134,7 +140,7 @@ local function renewed(store, node, links, key)
     if not covered(node, links, other) then
       local edge = needed(node, other.name)
       links[#links + 1] = {task = other.name, new = other.intent, node = other,
-        old = old_key(store, key, other.name, {}) or other.intent,
+        old = old_key(store, key, other.name, node.recipe.configuration, {}) or other.intent,
         where = edge and node.graph:where(node, edge)}
     end
   end
@@ -217,12 +223,13 @@ function M.of(build, node)
 end
 
 -- What the tasks need that came out the same although they ran again.
-local function through(store, before, after, seen)
+local function through(store, own, before, after, seen)
   local links = {}
   for _, change in ipairs((signature.difference(before.text, after.text))) do
-    if change.kind == "input" and change.old and change.new and not seen[change.name] then
-      seen[change.name] = true
-      local found = M.between(store, change, seen)
+    local task = multiconfig.absolute(own, change.name)
+    if change.kind == "input" and change.old and change.new and not seen[task] then
+      seen[task] = true
+      local found = M.between(store, {task = task, old = change.old, new = change.new}, seen)
       for _, link in ipairs(found and found.inputs or {}) do links[#links + 1] = link end
     end
   end
@@ -238,14 +245,15 @@ end
 function M.between(store, link, seen)
   local before, after = intent.find(store, link.old), intent.find(store, link.new)
   if not before or not after then return nil end
+  local own = multiconfig.split(link.task)
   local decision = M.compare(before, after, function(change)
     local old = change.old and known(store, change.old)
     local new = change.new and known(store, change.new)
     if old and new and equal(old, new) then return nil end
-    return {task = change.name, old = change.old, new = change.new}
+    return {task = multiconfig.absolute(own, change.name), old = change.old, new = change.new}
   end)
   if #decision.changes + #decision.inputs == 0 then
-    decision.inputs = through(store, before, after, seen or {})
+    decision.inputs = through(store, own, before, after, seen or {})
   end
   decision.task, decision.cause = link.task, "changed"
   decision.old, decision.new = link.old, link.new

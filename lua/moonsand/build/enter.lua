@@ -3,6 +3,7 @@ local execute = require "moonsand.build.execute"
 local fault = require "moonsand.fault"
 local hook = require "moonsand.build.hook"
 local kept = require "moonsand.build.kept"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local recipe = require "moonsand.recipe"
 local script = require "moonsand.build.script"
 local variables = require "moonsand.build.variables"
@@ -66,7 +67,7 @@ end
 function M.options(workshop, node)
   if node.kind ~= "task" then
     fault.throw("usage", ("'%s' has no script and so no sandbox"):format(node.name),
-      {hint = "enter another task of the recipe: " .. node.recipe.name .. ":compile"})
+      {hint = "enter another task of the recipe: " .. multiconfig.name(node.recipe) .. ":compile"})
   end
   local left = workshop.store:kept(node.name)
   local setting, failure = kept.decode(left and read(left.path .. "/failure"))

@@ -56,7 +56,7 @@ end
 ---@param kind string   "log", "run", "signature"
 ---@return string
 function M.path(directory, node, kind)
-  return ("%s/%s/%s.%s"):format(directory, node.recipe.name, kind, node.task)
+  return ("%s/%s.%s"):format(names.place(directory, node.recipe), kind, node.task)
 end
 
 local function layers_of(store, digests)
@@ -75,7 +75,8 @@ end
 ---@class moonsand.build.Setting          what is mounted for a task, by digest
 ---@field over string[]                    work layers, the newest first
 ---@field trees table<string, {recipe: string, digest: string}[]>   "target", "native"; "root" for a
----  task that does not see the host
+---  task that does not see the host; "across": `recipe` is the place of what another configuration
+---  has made, below /work/mc
 ---@field hooks? string[]                  what was made over that root: work layers, newest first
 
 --- What is mounted for a task; nil when something that it needs has no result yet.
@@ -94,6 +95,12 @@ function M.setting(node)
     return true
   end
   if node.roots and not put("root", node.roots, "outputs") then return nil end
+  for i, one in ipairs(node.across) do
+    local found = one.node.record
+    if not found then return nil end
+    setting.trees.across = setting.trees.across or {}
+    setting.trees.across[i] = {recipe = one.place, digest = found.trees[one.tree]}
+  end
   for kind in pairs(mounts) do
     if not put(kind, inputs.sysroots(node, kind), "sysroot") then return nil end
   end
@@ -106,7 +113,7 @@ local function trees_of(store, list, kind)
     local tree, why = store:tree(one.digest)
     if not tree then
       fault.throw("layer", ("the %s of '%s' is gone from the store%s"):format(
-        kind == "root" and "tree" or "sysroot", one.recipe, why and ": " .. why or ""),
+        mounts[kind] and "sysroot" or "tree", one.recipe, why and ": " .. why or ""),
         {hint = "build again"})
     end
     trees[i] = {tree = tree, recipe = one.recipe}
@@ -120,6 +127,14 @@ local function sysroot(store, list, kind)
   local trees = trees_of(store, list, kind)
   if #trees == 0 then return nil end
   return {target = mounts[kind], lower = layer.staging(trees), read_only = true}
+end
+
+-- What tasks of other configurations left, each tree for itself: they may disagree.
+local function across_mounts(options, store, list)
+  for i, one in ipairs(trees_of(store, list or {}, "across")) do
+    table.insert(options.overlays, {target = inputs.ACROSS .. "/" .. list[i].recipe,
+      lower = layer.staging {one}, read_only = true})
+  end
 end
 
 -- A root of layers only; here a recipe's own file hides that of another, as in a package's test on
@@ -217,6 +232,7 @@ function M.options(workshop, node, scratch, setting, trace)
     if overlay then table.insert(options.overlays, overlay) end
     if not overlay then table.insert(options.dirs, mounts[kind]) end
   end
+  across_mounts(options, workshop.store, setting.trees.across)
   for _, name in ipairs(scripts.names) do
     local text = scripts.scripts[name].text
     table.insert(options.files,
@@ -283,7 +299,7 @@ function M.attempt(workshop, node, attempt)
   write(trace, "")
   local options, scripts = M.options(workshop, node, attempt.scratch, attempt.setting, trace)
   if attempt.made then attempt.made(options, scripts) end
-  local log = names.fresh(("%s/%s"):format(workshop.directory, node.recipe.name), attempt.log)
+  local log = names.fresh(names.place(workshop.directory, node.recipe), attempt.log)
   local result, marks = run(options, log, attempt.on_output, attempt.on_message)
   node.killed = result.outcome ~= "exit" or (result.leftovers or 0) > 0
   if result.ok then return result end
@@ -328,7 +344,7 @@ function M.run(workshop, node, on_output, on_message)
       options.watch = observer and observer.watch
       options.observe = observer and observer.observe
       scripts_of.save(workshop.directory, node, scripts)
-      names.note_order(("%s/%s"):format(workshop.directory, node.recipe.name), node.task)
+      names.note_order(names.place(workshop.directory, node.recipe), node.task)
     end,
   })
   node.usage = result.usage

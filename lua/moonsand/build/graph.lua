@@ -1,20 +1,23 @@
 --- The task graph: which tasks a request needs, and in which order they can run.
 local fault = require "moonsand.fault"
 local flags = require "moonsand.build.flags"
-local need = require "moonsand.build.need"
+local multiconfig = require "moonsand.recipe.multiconfig"
+local parts = require "moonsand.build.parts"
 local place = require "moonsand.build.place"
 local recursion = require "moonsand.build.recursion"
 local sort = require "moonsand.build.sort"
+local target_of = require "moonsand.build.target"
 local words = require("moonsand.text").words
 
 local M = {}
 
 ---@class moonsand.build.Edge
 ---@field node moonsand.build.Node    the task that must be done first
----@field kind "after"|"deptask"|"rdeptask"|"depends"|"rdepends"|"recrdeptask"   what says so
+---@field kind "after"|"deptask"|"rdeptask"|"depends"|"rdepends"|"recrdeptask"|"mcdepends"   what
+---  says so
 
 ---@class moonsand.build.Node
----@field name string                 "zlib:compile"
+---@field name string                 "zlib:compile", "mc:small:zlib:compile"
 ---@field task string                 "do_compile"
 ---@field recipe table                the recipe that the task belongs to
 ---@field definition moonsand.recipe.Task
@@ -26,16 +29,8 @@ local M = {}
 local Graph = {__name = "moonsand.build.Graph"}
 Graph.__index = Graph
 
---- The word that a person reads: "do_compile" is "compile".
----@param task string
----@return string
-function M.short(task)
-  return (task:gsub("^do_", ""))
-end
-
-local function long(task)
-  return task:find("^do_") and task or "do_" .. task
-end
+M.short, M.target = target_of.short, target_of.parse
+local full_name <const> = multiconfig.name
 
 M.place = place.of
 
@@ -53,10 +48,10 @@ end
 local function unknown_task(recipe, task, where)
   local names, known = {}, {}
   for i, each in ipairs(recipe.tasks) do names[i], known[i] = each.name, M.short(each.name) end
-  local near = fault.nearest(task, names)
-  fault.throw("graph", ("'%s' has no task '%s'"):format(recipe.name, task), {
+  local near, name = fault.nearest(task, names), full_name(recipe)
+  fault.throw("graph", ("'%s' has no task '%s'"):format(name, task), {
     where = where,
-    hint = near and ("did you mean '%s:%s'?"):format(recipe.name, M.short(near))
+    hint = near and ("did you mean '%s:%s'?"):format(name, M.short(near))
       or ("its tasks are: %s"):format(table.concat(known, " ")),
   })
 end
@@ -72,7 +67,7 @@ local function node_of(self, recipe, task)
   if node == nil then
     local definition = tasks_of(self, recipe)[task]
     node = definition and {
-      name = recipe.name .. ":" .. M.short(task), task = task, recipe = recipe, graph = self,
+      name = full_name(recipe) .. ":" .. M.short(task), task = task, recipe = recipe, graph = self,
       definition = definition, needs = {}, needed_by = {}, edges = {},
     } or false
     by[task] = node
@@ -100,8 +95,9 @@ local function join(node, other, kind)
 end
 
 local function edges_named(self, node, list, tasks, answer, kind)
+  local needs = self:needs_of(node.recipe)
   for _, name in ipairs(#tasks > 0 and list or {}) do
-    local recipe = answer(self.needs, name)
+    local recipe = answer(needs, name)
     for _, task in ipairs(recipe and tasks or {}) do
       join(node, node_of(self, recipe, task), kind)
     end
@@ -110,8 +106,9 @@ end
 
 -- [depends] and [rdepends]: "recipe:do_x" words; here a missing task is an error.
 local function edges_paired(self, node, list, answer, kind)
+  local needs = self:needs_of(node.recipe)
   for _, pair in ipairs(list) do
-    local recipe = answer(self.needs, pair[1])
+    local recipe = answer(needs, pair[1])
     if recipe then
       local other = node_of(self, recipe, pair[2])
       if not other then
@@ -122,17 +119,24 @@ local function edges_paired(self, node, list, answer, kind)
   end
 end
 
-local function refuse_other_configurations(node, found)
-  if #found.mcdepends == 0 then return end
-  fault.throw("graph", ("'%s' needs '%s', a task of another configuration"):format(node.name,
-    found.mcdepends[1]), {where = place.of(node.recipe, node.task, nil, "mcdepends"),
-    hint = "moonsand reads one configuration: BBMULTICONFIG is not there yet"})
+-- [mcdepends]: an entry says of which configuration the task that needs another is.
+local function edges_across(self, node, list)
+  for _, entry in ipairs(list) do
+    local ours = entry.from == (node.recipe.configuration or "")
+    local recipe = ours and self.parts:of(entry.to).needs:build(entry.name)
+    if recipe then
+      local other = node_of(self, recipe, entry.task)
+      if not other then
+        unknown_task(recipe, entry.task, place.of(node.recipe, node.task, entry.word, "mcdepends"))
+      end
+      join(node, other, "mcdepends")
+    end
+  end
 end
 
 local function expand(self, node)
-  local recipe, needs = node.recipe, self.needs
+  local recipe, needs = node.recipe, self:needs_of(node.recipe)
   local found, depends = flags.of(recipe, node.definition), needs:depends(recipe)
-  refuse_other_configurations(node, found)
   for _, before in ipairs(node.definition.after or {}) do
     join(node, node_of(self, recipe, before), "after")
   end
@@ -140,6 +144,7 @@ local function expand(self, node)
   edges_named(self, node, recipe.rdepends, found.rdeptask, needs.runtime, "rdeptask")
   edges_paired(self, node, found.depends, needs.build, "depends")
   edges_paired(self, node, found.rdepends, needs.runtime, "rdepends")
+  edges_across(self, node, found.mcdepends)
   edges_named(self, node, depends, found.recrdeptask, needs.build, "recrdeptask")
   edges_named(self, node, recipe.rdepends, found.recrdeptask, needs.runtime, "recrdeptask")
   node.plain = #node.needs
@@ -156,12 +161,24 @@ local function mention(list, answer, needs, other)
   end
 end
 
+-- Where [mcdepends] names a task.
+local function place_across(self, node, other)
+  for _, entry in ipairs(flags.of(node.recipe, node.definition).mcdepends) do
+    if entry.task == other.task and entry.to == (other.recipe.configuration or "")
+      and self.parts:of(entry.to).needs:build(entry.name) == other.recipe then
+      return place.of(node.recipe, node.task, entry.word, "mcdepends")
+    end
+  end
+  return place.of(node.recipe, node.task, nil, "mcdepends")
+end
+
 --- Where the statement is that makes one task need another: "file:line".
 ---@param node moonsand.build.Node
 ---@param edge moonsand.build.Edge
 ---@return string
 function Graph:where(node, edge)
-  local recipe, needs, other = node.recipe, self.needs, edge.node.recipe
+  local recipe, needs, other = node.recipe, self:needs_of(node.recipe), edge.node.recipe
+  if edge.kind == "mcdepends" then return place_across(self, node, edge.node) end
   if edge.kind == "after" then return place.of_order(recipe, node.task, edge.node.task) end
   if edge.kind == "depends" or edge.kind == "rdepends" then
     local answer = edge.kind == "depends" and needs.build or needs.runtime
@@ -178,44 +195,9 @@ function Graph:where(node, edge)
   return place.of(recipe, node.task, nil, edge.kind)
 end
 
---- Split "zlib", "zlib:compile" or "zlib:do_compile"; the task is nil when only a name was given.
----@param target string
----@return string name
----@return string? task
-function M.target(target)
-  if target:find "^mc:" or target:find "^multiconfig:" then
-    fault.throw("graph", ("'%s' is of a multiconfig, which builds do not know"):format(target),
-      {hint = "moonsand vars and moonsand tasks read it; to build it, set MACHINE and the like " ..
-        "in a build directory of its own"})
-  end
-  local name, task = target:match "^(.+):([%w_%-]+)$"
-  if not name then return target end
-  return name, long(task)
-end
-
--- The targets, with "world" and "universe" as what they stand for.
-local function requests(self, targets)
-  local list = {}
-  for _, target in ipairs(targets) do
-    local name, task = M.target(target)
-    task = task or long(self.default)
-    if name == "world" or name == "universe" then
-      local all = self.needs.catalogue:all(name, task)
-      for _, each in ipairs(all) do list[#list + 1] = {name = each, task = task} end
-      if #all == 0 then
-        fault.throw("graph", ("no recipe of '%s' has the task '%s'"):format(name, task),
-          {hint = "moonsand recipes shows what there is"})
-      end
-    else
-      list[#list + 1] = {name = name, task = task}
-    end
-  end
-  return list
-end
-
 -- "zlib:compile-" wants only what do_compile needs.
 local function start(self, request, wanted)
-  local recipe = request.recipe or self.needs:build(request.name)
+  local recipe = request.recipe or self.parts:of(request.configuration).needs:build(request.name)
   if not recipe then return end
   local task = request.task:gsub("%-$", "")
   local node = node_of(self, recipe, task)
@@ -240,7 +222,7 @@ end
 
 local function twice(list, name, one, other)
   if one.name == other.name then
-    fault.throw("graph", ("two versions of '%s' are to be built: %s and %s"):format(one.name,
+    fault.throw("graph", ("two versions of '%s' are to be built: %s and %s"):format(full_name(one),
       with_user(list, one, one.file), with_user(list, other, other.file)),
       {where = other.file, hint = ("set PREFERRED_VERSION_%s"):format(one.name)})
   end
@@ -249,18 +231,29 @@ local function twice(list, name, one, other)
     hint = ("set PREFERRED_PROVIDER_%s, or name it in BB_MULTI_PROVIDER_ALLOWED"):format(name)})
 end
 
--- What is built must not come in two kinds.
+-- What is built must not come in two kinds, within a configuration.
 local function check_providers(self, list)
-  local by, seen = {}, {}
+  local provided, seen = {}, {}
   for _, node in ipairs(list) do
-    if not seen[node.recipe] then
-      seen[node.recipe] = true
-      for _, name in ipairs(node.recipe.provides) do
-        if by[name] and not self.allowed[name] then twice(list, name, by[name], node.recipe) end
-        by[name] = by[name] or node.recipe
+    local recipe = node.recipe
+    if not seen[recipe] then
+      seen[recipe] = true
+      local part = self.parts:of(recipe.configuration)
+      local by = provided[part] or {}
+      provided[part] = by
+      for _, name in ipairs(recipe.provides) do
+        if by[name] and not part.allowed[name] then twice(list, name, by[name], recipe) end
+        by[name] = by[name] or recipe
       end
     end
   end
+end
+
+--- What answers to the names that a recipe says.
+---@param recipe moonsand.recipe.Recipe
+---@return moonsand.build.Needs
+function Graph:needs_of(recipe)
+  return self.parts:of(recipe.configuration).needs
 end
 
 --- Everything that the targets need, dependencies first.
@@ -270,15 +263,17 @@ end
 ---@return moonsand.build.Node[] order   topological
 ---@return moonsand.build.Node[] wanted  the nodes of the targets, in the order given
 function Graph:plan(targets, instead)
-  self.nodes, self.tasks, self.fresh, self.needs = {}, {}, {}, need.new(self.catalogue)
+  self.nodes, self.tasks, self.fresh = {}, {}, {}
+  self.parts = parts.new(self.configurations)
   self.recursion = recursion.new {
     node = function(recipe, task) return node_of(self, recipe, task) end,
     grow = function() expand_fresh(self) end, connect = connect,
   }
-  local wanted, names = {}, {}
-  local list = requests(self, targets)
-  for i, request in ipairs(list) do names[i] = request.name end
-  self.needs:resolve(names)
+  local wanted, list = {}, self.parts:requests(targets, target_of.long(self.default))
+  for _, request in ipairs(list) do
+    self.parts:ask(request.configuration, {name = request.name})
+  end
+  self.parts:resolve()
   for _, request in ipairs(instead or list) do start(self, request, wanted) end
   self.recursion:resolve()
   for _, node in ipairs(wanted.only_needs or {}) do
@@ -291,26 +286,44 @@ function Graph:plan(targets, instead)
 end
 
 ---@class moonsand.build.GraphOptions
----@field catalogue moonsand.recipe.Catalogue
----@field default? string          the task of a target that names none; "build" unless given
+---@field catalogue? moonsand.recipe.Catalogue   of the only configuration
 ---@field allowed? string[]        names that several recipes of a build may provide
+---@field configurations? moonsand.build.Configurations   instead, when there may be several
+---@field default? string          the task of a target that names none; "build" unless given
+
+-- The only one.
+local function alone(options)
+  return {
+    names = function() return {""} end, of = function() return options end,
+    check = function(name, where)
+      if name == "" then return end
+      fault.throw("graph", ("there is no multiconfig '%s'"):format(name),
+        {where = where and where()})
+    end,
+  }
+end
 
 --- A graph over recipes; nothing is read before `plan`.
 ---@param options moonsand.build.GraphOptions
 ---@return moonsand.build.Graph
 function M.new(options)
-  local allowed = {}
-  for _, name in ipairs(options.allowed or {}) do allowed[name] = true end
-  return setmetatable({catalogue = options.catalogue, allowed = allowed,
+  return setmetatable({configurations = options.configurations or alone(options),
     default = options.default or "build"}, Graph)
 end
 
---- The graph over the recipes of a configuration.
+--- The graph over the recipes of a configuration, and of the others of its BBMULTICONFIG.
 ---@param config moonsand.recipe.Configuration
 ---@return moonsand.build.Graph
 function M.of(config)
-  return M.new {catalogue = config:catalogue(), default = config.data:get "BB_DEFAULT_TASK",
-    allowed = words(config.data:get "BB_MULTI_PROVIDER_ALLOWED")}
+  return M.new {default = config.data:get "BB_DEFAULT_TASK", configurations = {
+    names = function() return config:names_of_all() end,
+    check = function(name, where) config:check_name(name, where) end,
+    of = function(name)
+      local one = config:multiconfig(name)
+      return {catalogue = one:catalogue(),
+        allowed = words(one.data:get "BB_MULTI_PROVIDER_ALLOWED")}
+    end,
+  }}
 end
 
 return M

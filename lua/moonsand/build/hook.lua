@@ -5,6 +5,7 @@
 local core = require "moonsand.core"
 local directory = require "moonsand.layer.directory"
 local fault = require "moonsand.fault"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local place = require "moonsand.build.place"
 local script = require "moonsand.build.script"
 local signature = require "moonsand.build.signature"
@@ -17,8 +18,8 @@ local PREFIX <const> = "hook."
 
 -- A task as the hook sees itself: the same recipe, another function.
 local function node_of(node, name)
-  return setmetatable({task = name, hook = true, name = ("%s:%s"):format(node.recipe.name, name),
-    data = variables.of(node)}, {__index = node})
+  return setmetatable({task = name, hook = true, data = variables.of(node),
+    name = ("%s:%s"):format(multiconfig.name(node.recipe), name)}, {__index = node})
 end
 
 --- The hooks of a task's root, in their order.
@@ -70,7 +71,8 @@ end
 local function key_of(workshop, hook, setting)
   local digests = table.move(setting.hooks, 1, #setting.hooks, 1, {})
   for _, one in ipairs(setting.trees.root) do digests[#digests + 1] = one.digest end
-  return PREFIX .. signature.hook(hook, workshop.signatures, digests)
+  return PREFIX .. signature.hook(hook,
+    workshop.signatures[hook.recipe.configuration or ""], digests)
 end
 
 local function known(store, key)

@@ -146,6 +146,8 @@ function Builder:plan(targets)
     node.idle = node.kind == "noexec" and nothing_runs(node)
     if node.idle then
       step.state = "cached"
+    elseif node.run and node.twin then
+      step.state, step.why = "cached", ("the same as %s"):format(node.twin.name)
     elseif node.run then
       step.seconds, step.known = node.seconds, node.timed
       step.decision = node.kind ~= "noexec" and decide.of(self, node) or nil

@@ -15,7 +15,12 @@ local M = {}
 ---@field offers? "target"|"native"       its tree is part of the sysroots of others
 ---@field installs boolean                it leaves what its recipe installed
 ---@field roots? moonsand.build.Node[]    [root]: nodes whose outputs are its root, the upper first
+---@field across {node: moonsand.build.Node, tree: string, place: string}[]   [mcdepends]: trees of
+---  tasks of other configurations, by their places
 ---@field alone? boolean                  [root] = "outputs": it sees nothing else, nobody its layer
+
+--- Where the trees of other configurations are.
+M.ACROSS = "/work/mc"
 
 local builtins = {fetch = "fetch", collect = "collect"}
 
@@ -57,6 +62,11 @@ local function before(node)
   return list
 end
 
+-- What another configuration makes is for another machine: it is in no sysroot, and in no root.
+local function is_ours(node, other)
+  return node.recipe.configuration == other.recipe.configuration
+end
+
 -- A dependency brings its own dependencies along: a static library is linked with what it needs.
 -- But the tools that built a target's library are of no use to those who link against it.
 local function reach(node)
@@ -65,7 +75,7 @@ local function reach(node)
     local other = edge.node
     if other.recipe == node.recipe then
       for _, offer in ipairs(other.sysroots) do seen[offer] = true end
-    elseif other.offers then
+    elseif other.offers and is_ours(node, other) then
       seen[other] = true
       for _, offer in ipairs(other.sysroots) do
         if other.offers == "native" or offer.offers == "target" then seen[offer] = true end
@@ -97,9 +107,36 @@ local function roots(node, earlier)
     end
   end
   for _, edge in ipairs(node.needs) do
-    if edge.node.recipe ~= node.recipe and edge.node.installs then list[#list + 1] = edge.node end
+    local other = edge.node
+    if other.recipe ~= node.recipe and other.installs and is_ours(node, other) then
+      list[#list + 1] = other
+    end
   end
   return list
+end
+
+-- What tasks of other configurations leave, side by side: two of them make the same files.
+local function across(node)
+  local list, seen = {}, {}
+  for _, edge in ipairs(node.needs) do
+    local other = edge.node
+    for tree, there in pairs {outputs = other.installs, sysroot = other.offers} do
+      if there and edge.kind == "mcdepends" and not is_ours(node, other) then
+        local name = other.recipe.configuration or "default"
+        local at = ("%s/%s/%s"):format(name, other.recipe.name, tree)
+        if seen[at] then
+          fault.throw("graph", ("%s and %s would both be at %s/%s of '%s'"):format(seen[at].name,
+            other.name, M.ACROSS, at, node.name), {
+            where = place.of(node.recipe, node.task, nil, "mcdepends"),
+            hint = "the main configuration is called 'default' there: call yours otherwise"})
+        end
+        seen[at] = other
+        list[#list + 1] = {node = other, tree = tree, place = at}
+      end
+    end
+  end
+  table.sort(list, function(a, b) return a.place < b.place end)
+  return list[1] and list or none
 end
 
 local function refuse_bare(node)
@@ -134,6 +171,7 @@ function M.attach(node, index)
   node.alone = node.roots and variables.of(node):flag(node.task, "root") == "outputs"
   if node.roots and #node.roots == 0 then refuse_bare(node) end
   node.before = (node.alone or #earlier == 0) and none or earlier
+  node.across = node.kind == "task" and across(node) or none
   node.sysroots = node.alone and none or shared(node, reach(node))
 end
 
@@ -168,6 +206,9 @@ function M.mounted(node)
   end
   for i, other in ipairs(node.roots or {}) do
     add(("/ %02d %s"):format(i, other.recipe.name), other.record.trees.outputs, other)
+  end
+  for _, one in ipairs(node.across) do
+    add(("%s/%s"):format(M.ACROSS, one.place), one.node.record.trees[one.tree], one.node)
   end
   for _, kind in ipairs {"target", "native"} do
     for _, offer in ipairs(M.sysroots(node, kind)) do

@@ -1,5 +1,6 @@
 --- What a task was going to be made from, kept by its intent key: the text of the signature, and
 --- for each entry the place where it is written. Two of these are all that "why" needs.
+local multiconfig = require "moonsand.recipe.multiconfig"
 local order = require "moonsand.order"
 local signature = require "moonsand.build.signature"
 local variables = require "moonsand.build.variables"
@@ -15,7 +16,8 @@ local function of_source(node, name)
   end
 end
 
-local function of_input(node, name)
+local function of_input(node, label)
+  local name = multiconfig.absolute(node.recipe.configuration, label)
   for _, edge in ipairs(node.needs) do
     if edge.node.name == name then return node.graph:where(node, edge) end
   end

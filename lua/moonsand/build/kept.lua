@@ -19,7 +19,7 @@ function M.encode(setting, failure)
   local lines = {HEADER}
   for _, digest in ipairs(setting.over) do lines[#lines + 1] = "over " .. digest end
   for _, digest in ipairs(setting.hooks or {}) do lines[#lines + 1] = "hook " .. digest end
-  for _, kind in ipairs {"target", "native", "root"} do
+  for _, kind in ipairs {"target", "native", "root", "across"} do
     for _, one in ipairs(setting.trees[kind] or {}) do
       lines[#lines + 1] = ("%s %s %s"):format(kind, one.digest, one.recipe)
     end
@@ -44,7 +44,7 @@ function M.decode(text)
     elseif name == "hook" then
       setting.hooks = setting.hooks or {}
       table.insert(setting.hooks, rest)
-    elseif (setting.trees[name] or name == "root") and digest then
+    elseif (setting.trees[name] or name == "root" or name == "across") and digest then
       setting.trees[name] = setting.trees[name] or {}
       table.insert(setting.trees[name], {recipe = recipe, digest = digest})
     else

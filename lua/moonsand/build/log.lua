@@ -4,6 +4,7 @@ local execute = require "moonsand.build.execute"
 local fault = require "moonsand.fault"
 local graph = require "moonsand.build.graph"
 local loop = require "moonsand.loop"
+local multiconfig = require "moonsand.recipe.multiconfig"
 
 local M = {}
 
@@ -35,7 +36,7 @@ function M.of(build, node)
   if path and core.stat(path) then return path end
   if node.kind == "noexec" or node.kind == "collect" then
     fault.throw("usage", ("'%s' runs no script and so has no log"):format(node.name),
-      {hint = ("moonsand tasks %s"):format(node.recipe.name)})
+      {hint = ("moonsand tasks %s"):format(multiconfig.name(node.recipe))})
   end
   fault.throw("usage", ("'%s' has not run yet"):format(node.name),
     {hint = "moonsand build " .. node.name})

@@ -1,12 +1,21 @@
 --- Files beside a build as BitBake names them: NAME.PID, and NAME, a link to the newest.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
+local multiconfig = require "moonsand.recipe.multiconfig"
 
 local M = {}
 
 local function check(ok, problem, errno)
   if not ok then fault.throw("fs", problem, {errno = errno}) end
   return ok
+end
+
+--- Where the files of a recipe's tasks are; another configuration has its own.
+---@param directory string
+---@param recipe moonsand.recipe.Recipe
+---@return string
+function M.place(directory, recipe)
+  return ("%s/%s"):format(directory, multiconfig.name(recipe))
 end
 
 --- The file of this run, to be written; NAME leads to it from now on, and the one before is gone.

@@ -3,6 +3,7 @@
 local extra = require "moonsand.build.extra"
 local fault = require "moonsand.fault"
 local flags = require "moonsand.build.flags"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local place = require "moonsand.build.place"
 
 local M = {}
@@ -15,16 +16,21 @@ local M = {}
 ---@field users table[]                     {recipe, where?}: who asks
 ---@field conflict? moonsand.recipe.Recipe[]
 
----@class moonsand.build.Needs
+---@class moonsand.build.Needs              of one configuration
 ---@field catalogue moonsand.recipe.Catalogue
+---@field configuration string              its name; "": the main one
+---@field across fun(recipe: moonsand.recipe.Recipe, task: string, entry: table)   a recipe that is
+---  reached needs a task of another configuration: an entry of [mcdepends]
 local Needs = {__name = "moonsand.build.Needs"}
 Needs.__index = Needs
 
 ---@param catalogue moonsand.recipe.Catalogue
+---@param configuration string
+---@param across fun(recipe: moonsand.recipe.Recipe, task: string, entry: table)
 ---@return moonsand.build.Needs
-function M.new(catalogue)
-  return setmetatable({catalogue = catalogue, builds = {}, runs = {}, reached = {}, waiting = {},
-    failed = {}, chosen = {}}, Needs)
+function M.new(catalogue, configuration, across)
+  return setmetatable({catalogue = catalogue, configuration = configuration, across = across,
+    builds = {}, runs = {}, reached = {}, waiting = {}, failed = {}, chosen = {}}, Needs)
 end
 
 -- What a need comes to: its recipe is reached, too.
@@ -105,6 +111,7 @@ local function ask_all(self, recipe)
     local found = flags.of(recipe, task)
     for _, pair in ipairs(found.depends) do ask(self, recipe, pair[1], false) end
     for _, pair in ipairs(found.rdepends) do ask(self, recipe, pair[1], true) end
+    for _, entry in ipairs(found.mcdepends) do self.across(recipe, task.name, entry) end
   end
 end
 
@@ -131,16 +138,17 @@ local function place_of(recipe, need)
 end
 
 local function reason(self, need)
-  local text = need.runtime and ("no recipe has a package '%s'"):format(need.name)
-    or ("nothing provides '%s'"):format(need.name)
+  local name = multiconfig.join(self.configuration, need.name)
+  local text = need.runtime and ("no recipe has a package '%s'"):format(name)
+    or ("nothing provides '%s'"):format(name)
   local out = self.catalogue:taken_out(need.name, need.runtime)
   if need.conflict then
     local names = {}
-    for i, recipe in ipairs(need.conflict) do names[i] = recipe.name end
+    for i, recipe in ipairs(need.conflict) do names[i] = multiconfig.name(recipe) end
     text = ("%s all have '%s', and PREFERRED_PROVIDER_... prefers each of them"):format(
-      table.concat(names, " and "), need.name)
+      table.concat(names, " and "), name)
   elseif need.list[1] then
-    text = ("nothing that can be built provides '%s'"):format(need.name)
+    text = ("nothing that can be built provides '%s'"):format(name)
   elseif out then
     text = ("%s: %s was skipped: %s"):format(text, out.name, out.skipped)
   end
@@ -150,38 +158,43 @@ end
 local function hint_of(self, need)
   if need.conflict then return ("set PREFERRED_RPROVIDER_%s"):format(need.name) end
   local near = not need.runtime and fault.nearest(need.name, self.catalogue:names())
-  return near and ("did you mean '%s'?"):format(near)
+  return near and ("did you mean '%s'?"):format(multiconfig.join(self.configuration, near))
     or "add a recipe that provides it, or take the name out"
 end
 
--- Nothing answers to a target: down to the name that is really missing.
-local function refuse(self, need)
+-- Nothing answers to a target, or to what [mcdepends] of another configuration asks for: down to
+-- the name that is really missing.
+local function refuse(self, need, asker)
   local recipe, path = nil, {}
   while need.list[1] and self.failed[need.list[1]] do
     recipe = need.list[1]
-    path[#path + 1] = recipe.name
+    path[#path + 1] = multiconfig.name(recipe)
     need = self.failed[recipe]
   end
   local message, where = reason(self, need)
   if recipe then
-    message = ("%s, which '%s' depends on"):format(message, recipe.name)
+    message = ("%s, which '%s' depends on"):format(message, multiconfig.name(recipe))
     where = place_of(recipe, need) or where
+  elseif asker then
+    message = ("%s, which '%s' depends on"):format(message, multiconfig.name(asker.recipe))
+    where = place.of(asker.recipe, asker.task, asker.entry.word, "mcdepends")
   end
   if #path > 1 then message = ("%s (%s)"):format(message, table.concat(path, " -> ")) end
   fault.throw("graph", message, {where = where, hint = hint_of(self, need)})
 end
 
---- Reach what targets need. A fault when a target cannot be built.
----@param names string[]   names of PROVIDES
-function Needs:resolve(names)
-  for _, name in ipairs(names) do need_of(self, name, false) end
+--- Reach what is asked for, and what that needs. A fault when something cannot be built.
+---@param asked {name: string, recipe?: moonsand.recipe.Recipe, task?: string, entry?: table}[]
+---  names of PROVIDES; of [mcdepends] also who says so
+function Needs:resolve(asked)
+  for _, each in ipairs(asked) do need_of(self, each.name, false) end
   while #self.waiting > 0 do
     local recipe = table.remove(self.waiting)
     if not self.failed[recipe] then ask_all(self, recipe) end
   end
-  for _, name in ipairs(names) do
-    local need = self.builds[name]
-    if need and not need.list[need.at] then refuse(self, need) end
+  for _, each in ipairs(asked) do
+    local need = self.builds[each.name]
+    if need and not need.list[need.at] then refuse(self, need, each.recipe and each) end
   end
 end
 

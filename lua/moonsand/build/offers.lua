@@ -1,6 +1,7 @@
 --- Which recipe has what was looked for: by the sysroots that this build directory last made, also
 --- of recipes that are no part of the build; of a recipe that it never made, by its name.
 local core = require "moonsand.core"
+local names = require "moonsand.build.names"
 local read = require("moonsand.text").read
 local resolve = require "moonsand.build.resolve"
 local sought = require "moonsand.build.sought"
@@ -20,8 +21,8 @@ end
 
 local function is_native(name) return name:find "%-native$" ~= nil end
 
-local function tree_of(self, name)
-  local text = read(("%s/%s/signature.do_populate_sysroot"):format(self.build.directory, name))
+local function tree_of(self, recipe)
+  local text = read(names.place(self.build.directory, recipe) .. "/signature.do_populate_sysroot")
   local store = self.build.store
   local action = text and (store:record("intent", core.sha256(text)) or ""):match "^(%x+)\n$"
   local record = action and resolve.action(store, action)
@@ -32,7 +33,7 @@ local function trees(self)
   if self.trees then return self.trees end
   self.trees = {}
   for _, recipe in ipairs(self.catalogue.recipes) do
-    local tree = not recipe.skipped and not self.known[recipe.name] and tree_of(self, recipe.name)
+    local tree = not recipe.skipped and not self.known[recipe.name] and tree_of(self, recipe)
     if tree then
       self.known[recipe.name] = true
       table.insert(self.trees, {name = recipe.name, path = tree.path})

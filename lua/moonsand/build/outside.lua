@@ -40,14 +40,14 @@ end
 ---@return moonsand.build.Outside
 function M.new(build, subjects)
   local self = setmetatable({rest = 0, owners = {}, packages = packages.open()}, Outside)
-  local wanted, any = {}, subjects[1]
+  local wanted = {}
   for _, own in ipairs(subjects) do
     each_used(own, function(one)
       wanted[packages.merged(one.path)], wanted[packages.merged(one.real)] = true, true
     end)
   end
   if self.packages and next(wanted) then self.owners = self.packages:owners(wanted) end
-  self.offers = any and offers.new(build, any.nodes[1].graph.needs.catalogue)
+  self.build, self.offers = build, {} -- by the configuration
   return self
 end
 
@@ -55,10 +55,18 @@ function Outside:owner(one)
   return self.owners[packages.merged(one.path)] or self.owners[packages.merged(one.real)]
 end
 
+-- What the recipes of a configuration have.
+local function offers_of(self, own)
+  local name = own.recipe.configuration or ""
+  self.offers[name] = self.offers[name] or
+    offers.new(self.build, own.nodes[1].graph:needs_of(own.recipe).catalogue)
+  return self.offers[name]
+end
+
 -- Who has what a path is looked for as: the line to write, or that nothing has to be written.
 function Outside:answer(own, path)
   local name = sought.of(path)
-  local list = name and self.offers:of(own.recipe.name, name) or {}
+  local list = name and offers_of(self, own):of(own.recipe.name, name) or {}
   for _, offer in ipairs(list) do
     if offer.recipe == own.recipe.name or own.ignored[offer.name] then return nil, "known" end
     if own.direct[offer.recipe] then return offer, "declared" end
@@ -68,7 +76,7 @@ end
 
 -- Tools that DEPENDS names and ASSUME_PROVIDED leaves to the host.
 local function declared_tools(own)
-  local needs = own.nodes[1].graph.needs
+  local needs = own.nodes[1].graph:needs_of(own.recipe)
   local set = {}
   for _, name in ipairs(needs:depends(own.recipe)) do
     if needs.catalogue:assumed(name) then set[name:gsub("%-native$", "")] = true end

@@ -72,22 +72,33 @@ local function attach_sources(node, lists)
   end
 end
 
+-- What signatures are made with: a context for each configuration, which is made when it is asked
+-- for, with its directories.
+local function contexts_of(self)
+  local common = {
+    layout = execute.LAYOUT, host = self.host, exports = {}, lines = {},
+    salt = ("%d.%d"):format(core.time_ns(), core.getpid()),
+  }
+  return setmetatable({}, {__index = function(contexts, name)
+    local context = {made = {}, directories = directories_of(self.config:multiconfig(name))}
+    for key, value in pairs(common) do context[key] = value end
+    contexts[name] = context
+    return context
+  end})
+end
+
 -- Inputs and keys of all nodes. What is asked of a node's variables is asked here, in one go.
 local function describe(self, nodes)
-  local lists, context = {}, {
-    layout = execute.LAYOUT, host = self.host, directories = directories_of(self.config),
-    salt = ("%d.%d"):format(core.time_ns(), core.getpid()), made = {}, exports = {}, lines = {},
-  }
+  local lists, contexts = {}, contexts_of(self)
   for i, node in ipairs(nodes) do
     refuse(node)
     attach_sources(node, lists)
     inputs.attach(node, i)
-    node.base = signature.base(node, context)
+    node.base = signature.base(node, contexts[node.recipe.configuration or ""])
     node.intent = core.sha256(signature.intent(node))
     variables.release(node)
   end
-  context.made, context.exports, context.lines = {}, {}, {}
-  self.signatures = context -- of hooks, too
+  self.signatures = contexts_of(self) -- of hooks; what was made for these is let go of
 end
 
 local function have_sources(self, node)

@@ -64,10 +64,21 @@ local function is_stale(node, context)
   return false
 end
 
+-- Tasks of two configurations with the same intent are one: the later one takes the result of the
+-- other. What is never the same has no twin.
+local function find_twin(node, by)
+  if node.stale or node.kind == "noexec" or node.kind == "fetch" then return nil end
+  local first = by[node.intent]
+  by[node.intent] = first or node
+  return first
+end
+
 -- `whole`: the result can be built upon, because it ran over exactly the layers that are there now.
 local function look_up(order, context)
+  local by = {}
   for _, node in ipairs(order) do
     node.stale = is_stale(node, context)
+    node.twin = find_twin(node, by)
     if node.kind ~= "noexec" and not node.stale then
       node.record = intent(context.store, node.intent)
     end
@@ -97,11 +108,13 @@ function mark(node, upon)
   if done then return end
   node.run = true
   node.record = nil
+  if node.twin then return mark(node.twin, upon) end
   mark_needs(node)
 end
 
 --- Known results, and for each node of the plan: `run` (it has to), `record` (it is cached),
---- or neither (nobody needs it). Tasks without work run, to say that all below them is done.
+--- or neither (nobody needs it); `twin`: the node of another configuration that runs in its place.
+--- Tasks without work run, to say that all below them is done.
 ---@param order moonsand.build.Node[]    with inputs and keys
 ---@param wanted moonsand.build.Node[]
 ---@param context moonsand.build.ResolveContext

@@ -264,8 +264,19 @@ local function failed(build, node, failure, seconds)
   return "failed"
 end
 
+-- The same task of another configuration has just been done.
+local function take_twin(build, node)
+  local twin = node.twin
+  node.record, node.action = twin.record, twin.action
+  M.remember(build.directory, node)
+  ended(build, node, {outcome = "cached", seconds = 0,
+    why = ("the same as %s"):format(twin.name)})
+  return true
+end
+
 local function run(build, node, aside)
   if node.kind == "noexec" then return finish_noexec(build, node) end
+  if node.twin then return take_twin(build, node) end
   node.mounted = inputs.mounted(node)
   local texts = {}
   node.action, texts.action = signature.action(node, node.mounted)

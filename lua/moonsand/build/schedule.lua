@@ -8,7 +8,8 @@ local M = {}
 local TICK <const> = 0.2 -- seconds
 
 ---@class moonsand.build.Schedule
----@field nodes moonsand.build.Node[]   what to run; needs outside of this list count as done
+---@field nodes moonsand.build.Node[]   what to run, each after its `twin`, too; needs outside of
+---  this list count as done
 ---@field jobs integer                  how many at a time
 ---@field keep_going? fun(): boolean    after a failure: go on with what does not depend on it?
 ---@field run fun(node: moonsand.build.Node, aside: fun(wait: fun()))   runs as a coroutine of the
@@ -32,13 +33,19 @@ Run.__index = Run
 local function new_run(options)
   local self = setmetatable({
     options = options, waiting = {}, state = {}, ready = heap.new(heavier), running = 0, active = 0,
-    failed = {}, slots = {}, loop = loop.new(),
+    failed = {}, slots = {}, loop = loop.new(), twins = {},
   }, Run)
   for _, node in ipairs(options.nodes) do self.state[node] = "waiting" end
   for _, node in ipairs(options.nodes) do
     local count = 0
     for _, edge in ipairs(node.needs) do
       if self.state[edge.node] then count = count + 1 end
+    end
+    local twin = node.twin and self.state[node.twin] and node.twin
+    if twin then
+      self.twins[twin] = self.twins[twin] or {}
+      table.insert(self.twins[twin], node)
+      count = count + 1
     end
     self.waiting[node] = count
     if count == 0 then self.ready:push(node) end
@@ -48,10 +55,12 @@ end
 
 function Run:done(node)
   self.state[node] = "done"
-  for _, user in ipairs(node.needed_by) do
-    if self.state[user] == "waiting" then
-      self.waiting[user] = self.waiting[user] - 1
-      if self.waiting[user] == 0 then self.ready:push(user) end
+  for _, list in ipairs {node.needed_by, self.twins[node]} do
+    for _, user in ipairs(list) do
+      if self.state[user] == "waiting" then
+        self.waiting[user] = self.waiting[user] - 1
+        if self.waiting[user] == 0 then self.ready:push(user) end
+      end
     end
   end
 end

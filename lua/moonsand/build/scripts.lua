@@ -69,7 +69,7 @@ end
 ---@param node moonsand.build.Node
 ---@param scripts moonsand.build.Scripts
 function M.save(directory, node, scripts)
-  local place = ("%s/%s"):format(directory, node.recipe.name)
+  local place = names_of.place(directory, node.recipe)
   check(core.mkdirs(place))
   for _, name in ipairs(scripts.names) do
     local path = names_of.fresh(place, name)

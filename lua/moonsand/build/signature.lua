@@ -4,6 +4,7 @@
 local comments = require "moonsand.build.comments"
 local core = require "moonsand.core"
 local mixed = require "moonsand.build.mixed"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local order = require "moonsand.order"
 local recipes = require "moonsand.recipe"
 local sources = require "moonsand.build.source"
@@ -276,7 +277,8 @@ end
 ---@return moonsand.build.Signature
 function M.base(node, context)
   local signature, d = M.new(), variables.of(node)
-  signature:add("task", "name", node.name)
+  -- Not of which configuration: what is equal in two of them is one result.
+  signature:add("task", "name", multiconfig.relative(node.recipe.configuration, node.name))
   signature:add("layout", "sandbox", context.layout)
   if d:get "MOONSAND_EPOCH" then signature:add("layout", "epoch", d:get "MOONSAND_EPOCH") end
   for name, value in order.sorted(context.host) do
@@ -327,9 +329,9 @@ end
 ---@param node moonsand.build.Node   with `base`; the intent keys of what it needs are known
 ---@return string text
 function M.intent(node)
-  local inputs = {}
+  local inputs, own = {}, node.recipe.configuration
   for _, edge in ipairs(node.needs) do
-    inputs[#inputs + 1] = edge.node.name
+    inputs[#inputs + 1] = multiconfig.relative(own, edge.node.name)
     inputs[#inputs + 1] = edge.node.intent
   end
   return node.base:text(inputs)

@@ -68,7 +68,7 @@ end
 ---@return number seconds
 ---@return boolean known   it ran before
 function Times:of(node)
-  if node.kind == "noexec" then return 0, true end
+  if node.kind == "noexec" or node.twin then return 0, true end
   local seconds = self.known[node.name]
   if seconds then return seconds, true end
   if node.kind == "collect" then return COLLECT, true end

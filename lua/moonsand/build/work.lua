@@ -9,6 +9,7 @@ local jobserver = require "moonsand.build.jobserver"
 local journal = require "moonsand.build.journal"
 local loop = require "moonsand.loop"
 local observe = require "moonsand.build.observe"
+local places = require "moonsand.build.names"
 local order = require "moonsand.order"
 local pressure = require "moonsand.build.pressure"
 local request = require "moonsand.build.request"
@@ -221,7 +222,7 @@ local function prepare(self, nodes)
   self.jobs = math.max(1, math.tointeger(self.options.jobs) or 1)
   self.keep_going = self.options.keep_going
   for _, node in ipairs(nodes) do
-    check(core.mkdirs(("%s/%s"):format(self.directory, node.recipe.name)))
+    check(core.mkdirs(places.place(self.directory, node.recipe)))
   end
 end
 

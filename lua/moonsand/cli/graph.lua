@@ -4,6 +4,7 @@ local draw = require "moonsand.cli.show.graph"
 local fault = require "moonsand.fault"
 local format = require "moonsand.cli.show.format"
 local graph = require "moonsand.build.graph"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local project = require "moonsand.cli.project"
 local survey = require "moonsand.cli.survey"
 local up_to = require "moonsand.build.up_to"
@@ -45,7 +46,7 @@ local function not_needed(args, ui, nodes)
   local names, seen = {}, {}
   local task = select(2, graph.target(args.why))
   for _, node in ipairs(nodes) do
-    local name = task and node.name or node.recipe.name
+    local name = task and node.name or multiconfig.name(node.recipe)
     if not seen[name] then names[#names + 1], seen[name] = name, true end
   end
   local near = fault.nearest(args.why, names)
@@ -57,7 +58,7 @@ end
 local function show_why(args, ui, nodes, wanted)
   local name, task = graph.target(args.why)
   local first, steps = draw.path(wanted, function(node)
-    return node.recipe.name == name and (not task or node.task == task)
+    return multiconfig.name(node.recipe) == name and (not task or node.task == task)
   end)
   if not first then return not_needed(args, ui, nodes) end
   local here, lines = core.realpath("."), {{first.name, "", ""}}
@@ -134,10 +135,7 @@ function M.run(args, ui)
   check(args)
   local depth = depth_of(args)
   local config <close> = project.configure(ui)
-  local all = survey.read(config, ui, args)
-  survey.complain(all, ui)
-  if #all.failures > 0 then return 2 end
-  config:catalogue(all)
+  if not survey.read_for(config, ui, args, args.target) then return 2 end
   if not (args.why or args.dot or args.json) then
     show_tree(args, ui, config, depth)
     return 0

@@ -2,6 +2,7 @@
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local jobs = require "moonsand.cli.jobs"
+local multiconfig = require "moonsand.recipe.multiconfig"
 
 local M = {}
 
@@ -108,12 +109,10 @@ function M.configure(ui)
   return config
 end
 
--- "mc:NAME:REST": the configuration of that multiconfig, and the rest.
-local function multiconfig(config, name)
-  local multi, rest = name:match("^mc:([^:]*):(.+)$")
-  if not multi then multi, rest = name:match("^multiconfig:([^:]*):(.+)$") end
-  if not multi then return config, name end
-  return config:multiconfig(multi), rest
+-- "mc:NAME:REST": the configuration of that name, and the rest.
+local function split(config, text)
+  local name, rest = multiconfig.split(text)
+  return rest == text and config or config:multiconfig(name), rest
 end
 
 --- A recipe by its file, by its name, or by what it provides; `mc:NAME:` in front chooses a
@@ -122,7 +121,7 @@ end
 ---@param name string   "zlib", "recipes/zlib/zlib_1.2.13.bb", "mc:small:zlib"
 ---@return moonsand.recipe.Recipe
 function M.recipe(config, name)
-  config, name = multiconfig(config, name)
+  config, name = split(config, name)
   if name:find("%.bb$") then return (config:load(absolute(name))) end
   return config:named(name) or config:find(name)
 end
@@ -132,7 +131,7 @@ end
 ---@param name string
 ---@return moonsand.recipe.Recipe[]
 function M.variants(config, name)
-  config, name = multiconfig(config, name)
+  config, name = split(config, name)
   local _, list = config:load(M.recipe(config, name).file)
   return list
 end

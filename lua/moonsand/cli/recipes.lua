@@ -1,6 +1,7 @@
 --- `moonsand recipes [PATTERN]`: the recipes that there are.
 local core = require "moonsand.core"
 local format = require "moonsand.cli.show.format"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local project = require "moonsand.cli.project"
 local survey = require "moonsand.cli.survey"
 
@@ -9,7 +10,8 @@ local M = {}
 ---@param parser table
 function M.define(parser)
   parser:description "List recipes: name, version, metadata layer and file."
-  parser:argument("pattern"):args("?"):description("a name; * and ? stand for other characters")
+  parser:argument("pattern"):args("?"):description(
+    "a name; * and ? stand for other characters; mc:NAME:PATTERN is of that multiconfig")
   parser:option("-j --jobs"):argname("N"):description("how many processes read recipes")
   parser:flag("--json"):description("as JSON")
 end
@@ -20,9 +22,16 @@ local function pattern_of(text)
   return "^" .. out .. "$"
 end
 
+-- "mc:small:z*"; "mc:small:" is all of that one.
+local function multiconfig_of(text)
+  local name = text:match "^mc:([^:]*):$"
+  if name then return name, "" end
+  return multiconfig.split(text)
+end
+
 local function item_of(recipe)
-  return {name = recipe.name, version = recipe.version, layer = recipe.layer, file = recipe.file,
-    skipped = recipe.skipped}
+  return {name = multiconfig.name(recipe), version = recipe.version, layer = recipe.layer,
+    file = recipe.file, skipped = recipe.skipped}
 end
 
 local function by_name(a, b)
@@ -49,10 +58,15 @@ end
 ---@return integer code
 function M.run(args, ui)
   local config <close> = project.configure(ui)
-  local all = survey.read(config, ui, args)
-  local pattern, items = args.pattern and pattern_of(args.pattern), {}
-  for _, recipe in ipairs(all.recipes) do
-    if not pattern or recipe.name:find(pattern) then items[#items + 1] = item_of(recipe) end
+  local name, text = multiconfig_of(args.pattern or "")
+  local pattern, items, read = text ~= "" and pattern_of(text), {}, {}
+  for _, each in ipairs(name == "*" and config:names_of_all() or {name}) do
+    local one = config:multiconfig(each)
+    local all = survey.read(one, ui, args)
+    for _, recipe in ipairs(all.recipes) do
+      if not pattern or recipe.name:find(pattern) then items[#items + 1] = item_of(recipe) end
+    end
+    read[#read + 1] = {config = one, all = all}
   end
   table.sort(items, by_name)
   if args.json then
@@ -62,8 +76,12 @@ function M.run(args, ui)
   else
     show(ui, items)
   end
-  survey.complain(all, ui)
-  return #all.failures > 0 and 2 or (pattern and #items == 0) and 1 or 0
+  local failed = false
+  for _, each in ipairs(read) do
+    survey.complain(each.all, ui, each.config)
+    failed = failed or #each.all.failures > 0
+  end
+  return failed and 2 or (pattern and #items == 0) and 1 or 0
 end
 
 return M

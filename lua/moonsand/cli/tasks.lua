@@ -1,6 +1,7 @@
 --- `moonsand tasks RECIPE`: the tasks of a recipe, and what they wait for.
 local fault = require "moonsand.fault"
 local format = require "moonsand.cli.show.format"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local order = require "moonsand.order"
 local project = require "moonsand.cli.project"
 
@@ -25,8 +26,9 @@ local function script_of(recipe, task)
   local name = full(task)
   if not recipe.data:flag(name, "task") then
     local near = fault.nearest(name, names)
-    fault.throw("usage", ("recipe '%s' has no task '%s'"):format(recipe.name, task), {
-      hint = near and ("did you mean '%s'?"):format(near) or "moonsand tasks " .. recipe.name})
+    fault.throw("usage", ("recipe '%s' has no task '%s'"):format(multiconfig.name(recipe),
+      task), {hint = near and ("did you mean '%s'?"):format(near)
+        or "moonsand tasks " .. multiconfig.name(recipe)})
   end
   local library = require "moonsand.recipe"
   return library.shell.emit(library.task_data(recipe.data, name), name)

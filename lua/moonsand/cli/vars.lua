@@ -4,6 +4,7 @@ local core = require "moonsand.core"
 local dump = require "moonsand.recipe.dump"
 local fault = require "moonsand.fault"
 local format = require "moonsand.cli.show.format"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local order = require "moonsand.order"
 local project = require "moonsand.cli.project"
 
@@ -12,7 +13,8 @@ local M = {}
 ---@param parser table
 function M.define(parser)
   parser:description "Show the variables of a recipe, or the value of one."
-  parser:argument("recipe"):args("?"):description("its name, or its file")
+  parser:argument("recipe"):args("?"):description(
+    "its name, or its file; mc:NAME: in front: of that multiconfig")
   parser:argument("name"):args("*"):description(
     "a variable, or VARIABLE[flag]; with --all, more recipes")
   parser:flag("--raw"):description("the text before its references are replaced")
@@ -42,10 +44,10 @@ end
 
 local function unknown(data, name, recipe)
   local near = fault.nearest(name, data:names())
-  local whose = recipe and ("recipe '%s'"):format(recipe.name) or "the configuration"
+  local whose = recipe and ("recipe '%s'"):format(multiconfig.name(recipe)) or "the configuration"
   fault.throw("usage", ("%s has no variable '%s'"):format(whose, name), {
     hint = near and ("did you mean '%s'?"):format(near) or
-      "moonsand vars " .. (recipe and recipe.name or "--config"),
+      "moonsand vars " .. (recipe and multiconfig.name(recipe) or "--config"),
   })
 end
 
@@ -146,6 +148,13 @@ local function check(args)
   end
 end
 
+-- --config: "mc:small" is another configuration, "mc:small:MACHINE" a variable of it.
+local function of_configuration(config, text)
+  local name, rest = (text or ""):match("^mc:([^:]*):?(.*)$")
+  if not name then return config.data, text end
+  return config:multiconfig(name).data, rest ~= "" and rest or nil
+end
+
 ---@param args table
 ---@param ui moonsand.Interface
 ---@return integer code
@@ -153,7 +162,7 @@ function M.run(args, ui)
   check(args)
   if args.all then return dump_all(args, ui) end
   local config, recipe = project.configure(ui), nil
-  local data, name = config.data, args.recipe
+  local data, name = of_configuration(config, args.config and args.recipe)
   if not args.config then
     recipe = project.recipe(config, args.recipe)
     data, name = recipe.data, args.name[1]

@@ -5,6 +5,7 @@ local catalogue = require "moonsand.recipe.catalogue"
 local collection = require "moonsand.recipe.collection"
 local fault = require "moonsand.fault"
 local listing = require "moonsand.recipe.listing"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local find = require "moonsand.recipe.find"
 local finish = require "moonsand.recipe.finish"
 local parse = require "moonsand.recipe.parse"
@@ -27,13 +28,16 @@ local M = {}
 ---@field jobs? integer                     how many processes read recipes, when there are many
 
 ---@class moonsand.recipe.Configuration
+---@field name string                        of BBMULTICONFIG; "": the main one
+---@field main moonsand.recipe.Configuration  the one that has the others
 ---@field data moonsand.recipe.Data
----@field warnings string[]
+---@field warnings string[]                  of all of them
 local Configuration = {__name = "moonsand.recipe.Configuration"}
 Configuration.__index = Configuration
 
 function Configuration:__tostring()
-  return ("configuration of %s"):format(self.data:get("BBPATH"))
+  return ("configuration %sof %s"):format(self.name == "" and "" or self.name .. " ",
+    self.data:get("BBPATH"))
 end
 
 local known_options = {
@@ -42,8 +46,8 @@ local known_options = {
 }
 
 -- The parse cache of a configuration: what it was made from is the key.
-local function open_cache(d, options, multiconfig)
-  local paths, more = {}, {path = table.concat(options.path, ":"), multiconfig = multiconfig}
+local function open_cache(d, options, multi)
+  local paths, more = {}, {path = table.concat(options.path, ":"), multiconfig = multi}
   for path in pairs(d.files) do paths[path] = true end
   for name, value in pairs(options.environment or {}) do
     if name ~= "PWD" and name ~= "BBSERVER" then more["env " .. name] = value end
@@ -59,11 +63,13 @@ end
 
 local function opened(options, name)
   local reader, d = base.read(options, name)
-  return setmetatable({
-    data = d, reader = reader, warnings = d.log, loaded = {}, jobs = options.jobs,
+  local self = setmetatable({
+    name = name, data = d, reader = reader, warnings = d.log, loaded = {}, jobs = options.jobs,
     cache = options.cache and open_cache(d, options, name), options = options, multi = {},
     known_tasks = {},
   }, Configuration)
+  self.main = self
+  return self
 end
 
 --- Read a configuration.
@@ -79,26 +85,67 @@ function M.read(options)
   return opened(options, "")
 end
 
---- The configuration of a multiconfig: one of BBMULTICONFIG, which conf/multiconfig/NAME.conf sets
---- apart; "" is this one.
+--- The names of all configurations: the main one, "", then those of BBMULTICONFIG.
+---@return string[]
+function Configuration:names_of_all()
+  if self ~= self.main then return self.main:names_of_all() end
+  local names, seen = {""}, {[""] = true}
+  for _, name in ipairs(words(self.data:get("BBMULTICONFIG"))) do
+    if name:find("^%d") then
+      fault.throw("recipe", ("a multiconfig cannot be called '%s'"):format(name), {
+        where = self.data:place("BBMULTICONFIG"), reason = "syntax",
+        hint = "its name begins with no digit"})
+    end
+    if not seen[name] then names[#names + 1] = name end
+    seen[name] = true
+  end
+  return names
+end
+
+local function refuse_unknown(config, name, where)
+  local names = config:names_of_all()
+  fault.throw("recipe", ("there is no multiconfig '%s'"):format(name), {
+    where = where and where() or config.data:place("BBMULTICONFIG"), reason = "missing",
+    hint = #names == 1 and ('name it in local.conf: BBMULTICONFIG = "%s"'):format(name) or
+      "BBMULTICONFIG names " .. table.concat(names, ", ", 2)})
+end
+
+--- Refuse a name that is no configuration's.
+---@param name string
+---@param where? fun(): string   who says it: "file:line"
+function Configuration:check_name(name, where)
+  for _, each in ipairs(self:names_of_all()) do
+    if each == name then return end
+  end
+  refuse_unknown(self.main, name, where)
+end
+
+-- What was said while a configuration was read is told with what the main one says, once.
+local function join_warnings(main, config)
+  local seen = {}
+  for _, text in ipairs(main.warnings) do seen[text] = true end
+  for _, text in ipairs(config.warnings) do
+    if not seen[text] then main.warnings[#main.warnings + 1] = text end
+  end
+  config.warnings, config.data.log = main.warnings, main.warnings
+end
+
+--- Another configuration: one of BBMULTICONFIG, which conf/multiconfig/NAME.conf sets apart; ""
+--- is the main one. It is read when it is first asked for.
 ---@param name string
 ---@return moonsand.recipe.Configuration
 function Configuration:multiconfig(name)
-  if name == "" then return self end
-  local names, known = words(self.data:get("BBMULTICONFIG")), false
-  for _, each in ipairs(names) do known = known or each == name end
-  if not known then
-    fault.throw("recipe", ("there is no multiconfig '%s'"):format(name), {
-      where = self.data:place("BBMULTICONFIG"), reason = "missing",
-      hint = #names == 0 and ('name it in local.conf: BBMULTICONFIG = "%s"'):format(name) or
-        "BBMULTICONFIG names " .. table.concat(names, ", ")})
-  elseif name:find("^%d") then
-    fault.throw("recipe", ("a multiconfig cannot be called '%s'"):format(name), {
-      where = self.data:place("BBMULTICONFIG"), reason = "syntax",
-      hint = "its name begins with no digit"})
+  local main = self.main
+  if name == "" then return main end
+  main:check_name(name)
+  local found = main.multi[name]
+  if not found then
+    found = opened(main.options, name)
+    found.main, found.known_tasks = main, main.known_tasks
+    join_warnings(main, found)
+    main.multi[name] = found
   end
-  self.multi[name] = self.multi[name] or opened(self.options, name)
-  return self.multi[name]
+  return found
 end
 
 -- A file's metadata layer and its priority.
@@ -153,6 +200,7 @@ function Configuration:load_with(file, appends)
     for i, variant in ipairs(order) do
       list[i] = record.of(stores[variant], file, variant)
       list[i].layer, list[i].priority = layer, priority
+      list[i].configuration = self.name ~= "" and self.name or nil
       list[i].warnings = d.log
       stores[variant]:rest()
     end
@@ -179,12 +227,12 @@ local function nobody(config, name)
   local all = config:catalogue()
   local out = all:taken_out(name)
   if out then
-    fault.throw("graph", ("nothing provides '%s': %s was skipped: %s"):format(name, out.name,
-      out.skipped), {where = out.file})
+    fault.throw("graph", ("nothing provides '%s': %s was skipped: %s"):format(
+      multiconfig.join(config.name, name), out.name, out.skipped), {where = out.file})
   end
   local nearest = fault.nearest(name, all:names())
-  fault.throw("graph", ("nothing provides '%s'"):format(name), {
-    hint = nearest and ("did you mean '%s'?"):format(nearest) or
+  fault.throw("graph", ("nothing provides '%s'"):format(multiconfig.join(config.name, name)), {
+    hint = nearest and ("did you mean '%s'?"):format(multiconfig.join(config.name, nearest)) or
       "recipes are looked for in BBFILES: " .. (config.data:get("BBFILES") or "(not set)"),
   })
 end

@@ -16,6 +16,7 @@ local pack, unpack = string.pack, string.unpack
 ---@field revision? string       PR
 ---@field epoch? string          PE
 ---@field file string
+---@field configuration? string  one of BBMULTICONFIG; nil: the main one
 ---@field variant string         "" or a word of BBCLASSEXTEND
 ---@field data moonsand.recipe.Data
 ---@field tasks moonsand.recipe.Task[]

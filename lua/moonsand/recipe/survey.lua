@@ -50,7 +50,9 @@ function Light.__index(recipe, name)
 end
 
 local function light(config, fields, lines)
+  local name = config.name ~= "" and config.name or nil
   for i, each in ipairs(fields) do
+    each.configuration = name
     each.config, each.lines, each.index, each.all = config, lines, i, fields
     fields[i] = setmetatable(each, Light)
   end

@@ -1,6 +1,7 @@
 --- A live recipe: its variables by their names, its tasks, and what their signatures would be if a
 --- variable were another.
 local fault = require "moonsand.fault"
+local multiconfig = require "moonsand.recipe.multiconfig"
 local order = require "moonsand.order"
 
 local M = {}
@@ -47,6 +48,11 @@ local function short(name)
   return (name:gsub("^do_", ""))
 end
 
+-- "zlib", "mc:small:zlib"
+local function full(recipe)
+  return multiconfig.name(rawget(recipe, "recipe"))
+end
+
 --- The names of its tasks, in the order of addtask.
 ---@return string[]
 function methods:tasks()
@@ -62,7 +68,7 @@ function methods:task(name)
   local list = self:tasks()
   for _, one in ipairs(list) do
     if one == short(name) then
-      return setmetatable({name = self.name .. ":" .. one, recipe = self}, Task)
+      return setmetatable({name = full(self) .. ":" .. one, recipe = self}, Task)
     end
   end
   local near = fault.nearest(short(name), list)
@@ -73,7 +79,7 @@ end
 --- Build it.
 ---@return boolean ok
 function methods:build()
-  return self.world.outside.verb("build", {self.name}) == 0
+  return self.world.outside.verb("build", {full(self)}) == 0
 end
 
 function Task:__tostring()
@@ -84,7 +90,7 @@ end
 local function changed(recipe, values)
   local outside = recipe.world.outside
   local config = outside.configure()
-  local data = outside.recipe(config, recipe.name).data
+  local data = outside.recipe(config, full(recipe)).data
   for name, value in order.sorted(values) do data:set(name, value) end
   return config
 end

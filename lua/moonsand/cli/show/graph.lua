@@ -1,4 +1,5 @@
 --- The task graph as text: a tree, a path, Graphviz's language, JSON.
+local multiconfig = require "moonsand.recipe.multiconfig"
 local version = require "moonsand.recipe.version"
 
 local M = {}
@@ -86,7 +87,7 @@ function M.path(wanted, found)
 end
 
 local function dotted(node)
-  return node.recipe.name .. "." .. node.task
+  return multiconfig.name(node.recipe) .. "." .. node.task
 end
 
 --- What `bitbake -g` writes as task-depends.dot.
@@ -102,8 +103,9 @@ function M.dot(nodes)
   for _, name in ipairs(names) do
     local node, needs = by[name], {}
     local recipe = node.recipe
-    lines[#lines + 1] = ('"%s" [label="%s %s\\n%s:%s-%s\\n%s"]\n'):format(name, recipe.name,
-      node.task, recipe.epoch or "", recipe.version, recipe.revision or "", version.file(recipe))
+    lines[#lines + 1] = ('"%s" [label="%s %s\\n%s:%s-%s\\n%s"]\n'):format(name,
+      multiconfig.name(recipe), node.task, recipe.epoch or "", recipe.version,
+      recipe.revision or "", multiconfig.join(recipe.configuration, version.file(recipe)))
     for i, edge in ipairs(node.needs) do needs[i] = dotted(edge.node) end
     table.sort(needs)
     for _, other in ipairs(needs) do lines[#lines + 1] = ('"%s" -> "%s"\n'):format(name, other) end
@@ -120,6 +122,7 @@ local function task_json(node, quote, is_set)
   for _, pair in ipairs {
     {"recipe", recipe.name}, {"task", node.task}, {"version", recipe.version},
     {"file", recipe.file}, {"variant", recipe.variant ~= "" and recipe.variant or nil},
+    {"multiconfig", recipe.configuration},
   } do
     if pair[2] then parts[#parts + 1] = ("\"%s\": %s"):format(pair[1], quote(pair[2])) end
   end
