@@ -3,7 +3,7 @@ local observe = require "moonsand.build.observe"
 local packages = require "moonsand.build.packages"
 local observer = require "moonsand.sandbox.observe"
 local project = require "spec.support.project"
-local sandbox = require "moonsand.sandbox"
+local doctor = require "moonsand.sandbox.doctor"
 local sought = require "moonsand.build.sought"
 
 local head = "deltask fetch unpack patch configure\n" ..
@@ -154,10 +154,10 @@ describe("an audited build", function()
   end)
 
   it("is refused in full where tasks cannot be observed", function()
-    local new = sandbox.new
-    finally(function() sandbox.new = new end)
-    sandbox.new = function() ---@diagnostic disable-line: duplicate-set-field
-      return {run = function() return {message = "observe: no", hint = "another host"} end}
+    local look = doctor.look
+    finally(function() doctor.look = look end)
+    doctor.look = function() ---@diagnostic disable-line: duplicate-set-field
+      return {ok = false, what = "observe: no", fix = "another host"}
     end
     local ok, why = pcall(here.build, here, {"clean"}, {audit = "full", force = {"clean:compile"}})
     assert.is_false(ok)

@@ -1,5 +1,7 @@
+local core = require "moonsand.core"
 local doctor = require "moonsand.sandbox.doctor"
 local gates = require "moonsand.sandbox.gates"
+local sandbox = require "moonsand.sandbox"
 
 -- A host that has only these files.
 local function host(files, uid)
@@ -216,6 +218,19 @@ describe("a closed gate", function()
     assert.matches("\nhint\t[^\n]*apt%-get install uidmap", out)
   end)
 
+  it("is seen by the doctor and by the run: an observer of somebody else's", function()
+    if not doctor.look("observe").ok then return pending "nothing can be observed here" end
+    local result = sandbox.new {command = {"lua5.4", "-e", prelude .. [[
+      show "observe" run {command = {"true"}, observe = {"/"}, proc = "bind"}]]}, nested = true,
+      observe = {"/usr"}, binds = {{source = core.realpath ".", target = "/src"}}, cwd = "/src",
+      env = {LUA_PATH = package.path, LUA_CPATH = package.cpath}}:run()
+    local fix = "the kernel allows one observer: start it outside of what observes this process"
+    assert.matches("^false\tobserving programs[^\n]* process is observed already", result.stdout)
+    assert.matches("\ncost\t[^\n]*%-%-audit=full", result.stdout)
+    assert.matches("\nfix\t" .. fix, result.stdout)
+    assert.matches("\nsetup_failed\t[^\n]*\nhint\t" .. fix, result.stdout)
+  end)
+
   it("is not there for a program that is not in PATH: pasta", function()
     local out = on_host([[
       local finding = doctor.look("user-network", "/nowhere:/etc")
@@ -249,7 +264,6 @@ end)
 
 describe("what killed callers leave behind", function()
   local host_support = require "spec.support.host"
-  local core = require "moonsand.core"
   local leftovers = require "moonsand.sandbox.leftovers"
 
   local function is_found(path)

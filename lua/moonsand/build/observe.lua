@@ -2,10 +2,10 @@
 --- them or tried to. For `--audit=full` also which files of the host it used, and what it looked
 --- for in vain. It is kept beside the task's result, and changes nothing of it.
 local core = require "moonsand.core"
+local doctor = require "moonsand.sandbox.doctor"
 local fault = require "moonsand.fault"
 local order = require "moonsand.order"
 local read = require("moonsand.text").read
-local sandbox = require "moonsand.sandbox"
 local sought = require "moonsand.build.sought"
 
 local M = {}
@@ -235,11 +235,10 @@ end
 
 --- Can tasks be observed on this host, as `--audit=full` does it? Otherwise a fault says why not.
 function M.check_host()
-  local result = sandbox.new {command = {"true"}, observe = {"/"}}:run()
-  if result.ok and #result.observed > 0 then return end
-  fault.throw("host", "--audit=full: tasks cannot be observed on this host: "
-    .. (result.message or tostring(result)), {hint = result.hint
-    or "moonsand build --audit tells what is opened of dependencies"})
+  local finding = doctor.look "observe"
+  if finding.ok then return end
+  fault.throw("host", "--audit=full: tasks cannot be observed on this host: " .. finding.what,
+    {hint = finding.fix})
 end
 
 return M

@@ -4,9 +4,11 @@ local core = require "moonsand.core"
 local defaults = require "moonsand.sandbox.defaults"
 local filter = require "moonsand.sandbox.filter"
 local gates = require "moonsand.sandbox.gates"
+local hint = require "moonsand.sandbox.hint"
 local ids = require "moonsand.sandbox.ids"
 local landlock = require "moonsand.sandbox.landlock"
 local leftovers = require "moonsand.sandbox.leftovers"
+local scope = require "moonsand.scope"
 
 local M = {}
 
@@ -43,8 +45,9 @@ local function try(own, steps)
 end
 
 local function refused(what, message, errno, details)
-  local gate, hint = gates.behind(details.verb or "clone3", errno, gates.host()), ids.hint(details)
-  if hint then return {ok = false, what = ("%s: %s"):format(what, message), fix = hint} end
+  local gate, advice = gates.behind(details.verb or "clone3", errno, gates.host()),
+    ids.hint(details)
+  if advice then return {ok = false, what = ("%s: %s"):format(what, message), fix = advice} end
   return {ok = false, what = ("%s: %s%s"):format(what, message, gate and "; " .. gate.what or ""),
     fix = gate and gate.fix or "strace -f moonsand run -- true shows the call that is refused",
     lasts = gate and gate.lasts}
@@ -71,6 +74,26 @@ local function proc() return tried("a fresh /proc", {"proc", target = "/proc"}) 
 local function dev() return tried("a /dev of its own", {"dev", target = "/dev"}) end
 
 local function seccomp() return tried("system call filters (seccomp)", filter.step {}) end
+
+-- Is its observer told of the call that executes the program, and heard when it says "go on"?
+local function observed(what)
+  local observer <close>, socket, memory = core.observer {"/"}
+  if not observer then
+    return {ok = false, what = ("%s: %s"):format(what, socket), fix = "end other programs"}
+  end
+  local undo <close> = scope.new()
+  undo:defer(function() memory:close() end)
+  undo:defer(function() socket:close() end)
+  local ok, message, errno, details = try(nil, {{"no_new_privileges"}, {"observe", to = socket}})
+  if ok then return {ok = true, what = what} end
+  local finding = refused(what, message, errno, details)
+  if details.verb == "observe" then
+    finding.fix = select(2, hint.of({[details.step] = {"observe"}}, errno, details)) or finding.fix
+  end
+  return finding
+end
+
+local function observing() return observed "observing programs (seccomp user notification)" end
 
 local function overlay()
   return tried("overlay mounts in a user namespace", {"overlay", target = "/o",
@@ -192,6 +215,7 @@ local checks = {
   {"proc", "proc = \"bind\" shows the caller's, with all processes of the host", proc, true},
   {"dev", "no sandbox has /dev/null", dev, true},
   {"seccomp", "seccomp = \"none\" only: every system call is open", seccomp, true},
+  {"observe", "'observe' (--observe) and build --audit=full fail; --audit works", observing},
   {"overlay", "no overlays: 'lower', builds on layers", overlay},
   {"layers", "overlays of fewer layers than 500", layers},
   {"id-ranges", "one id inside: 'chown' to others fails, or chown = \"ignore\"", ranges},
