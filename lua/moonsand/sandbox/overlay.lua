@@ -40,8 +40,11 @@ local function check_option(where, name, value)
   end
 end
 
+-- A pattern that ends in $ is tried at each letter, and a stack has hundreds of these.
 local function directory(path)
-  return (check.absolute(path):gsub("(.)/+$", "%1"))
+  path = check.absolute(path)
+  if path:byte(-1) ~= 47 then return path end -- "/"
+  return (path:gsub("(.)/+$", "%1"))
 end
 
 --- Check an entry of `overlays`, and make its paths absolute.
