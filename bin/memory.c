@@ -1,7 +1,8 @@
 /*
 ** Memory for Lua. It asks for millions of small blocks and says the size of each when it gives it
-** back, so lists of free blocks by size are enough; they come from pages that the kernel has been
-** asked for at once, not by a fault each. Large blocks are malloc's.
+** back, so lists of free blocks by size are enough. They come from huge pages where the kernel has
+** some, which takes one fault for all; else from pages that it has been asked for at once. Large
+** blocks are malloc's.
 */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -11,29 +12,43 @@
 
 #include "memory.h"
 
-enum { GRAIN = 16, SMALL = 512, CLASSES = SMALL / GRAIN, REGION = 640 << 10 };
+enum { GRAIN = 16, SMALL = 512, CLASSES = SMALL / GRAIN, REGION = 2 << 20, PIECE = 512 << 10 };
 
 typedef struct Block {
   struct Block *next;
 } Block;
 
 static Block *freed[CLASSES + 1]; /* by size in grains */
-static char *fresh, *end;
+static char *fresh, *end, *region_end; /* from `end` on nobody has asked for pages yet */
 
 static size_t grains(size_t size)
 {
   return (size + GRAIN - 1) / GRAIN;
 }
 
-/* The rest of an old region is left: less than SMALL. */
+/* As large as a huge page (x86-64, arm64), and where one may be. */
+static char *new_region(void)
+{
+  char *room = mmap(NULL, 2 * REGION, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  size_t before = -(uintptr_t)room % REGION;
+
+  if (room == MAP_FAILED) return NULL;
+  if (before > 0) munmap(room, before);
+  munmap(room + before + REGION, REGION - before);
+  madvise(room + before, REGION, MADV_HUGEPAGE);
+  return room + before;
+}
+
+/* The rest of an old region is left: less than SMALL. A huge page comes with its first piece. */
 static int extend(void)
 {
-  void *region = mmap(NULL, REGION, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-  if (region == MAP_FAILED) return 0;
-  fresh = region;
-  end = fresh + REGION;
+  if (end == region_end) {
+    fresh = end = new_region();
+    if (!end) return region_end = NULL, 0;
+    region_end = end + REGION;
+  }
+  madvise(end, PIECE, MADV_POPULATE_WRITE);
+  end += PIECE;
   return 1;
 }
 
