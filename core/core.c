@@ -7,7 +7,7 @@ static const Opener openers[] = {
   open_fd, open_handles, open_fs, open_xattrs, open_lock, open_self, open_hash, open_trees,
   open_tty, open_poll, open_process, open_plan, open_verbs, open_rlimits, open_syscalls,
   open_filter, open_landlock, open_capabilities, open_namespaces, open_idmapped, open_pass,
-  open_interrupt, open_bound, open_edit, open_watch, open_observe,
+  open_interrupt, open_bound, open_edit, open_watch, open_observe, open_kernel,
 };
 
 EXPORT int luaopen_moonsand_core(lua_State *L);

@@ -16,6 +16,7 @@
 void open_fd(lua_State *L);
 void open_handles(lua_State *L); /* open.c */
 void open_fs(lua_State *L);
+void open_kernel(lua_State *L);
 void open_xattrs(lua_State *L);
 void open_lock(lua_State *L);
 void open_self(lua_State *L);

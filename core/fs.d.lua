@@ -29,6 +29,12 @@ function core.stat(path, how) end
 ---@return string[]?, string? message, integer? errno
 function core.readdir(path) end
 
+--- What is in /proc but processes and links: permission bits by name.
+---@return table<string, integer>? files
+---@return table<string, integer>|string directories   or what went wrong
+---@return integer? errno
+function core.proc_entries() end
+
 ---@param path string
 ---@param mode? integer  0755
 ---@return true?, string? message, integer? errno

@@ -187,3 +187,19 @@ describe("remove_tree", function()
     assert.are.equal("me", dir:read("other/keep"))
   end)
 end)
+
+describe("core.proc_entries", function()
+  it("tells of all that is in /proc but of links and processes", function()
+    local files, directories = {}, {}
+    for _, name in ipairs(core.readdir "/proc") do
+      local st = not name:find "^%d+$" and core.stat("/proc/" .. name)
+      if st and st.type == "directory" then
+        directories[name] = st.mode
+      elseif st and st.type ~= "symlink" then
+        files[name] = st.mode
+      end
+    end
+    assert.is_truthy(files.cpuinfo and directories.sys)
+    assert.are.same({files, directories}, {core.proc_entries()})
+  end)
+end)

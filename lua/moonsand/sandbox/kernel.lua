@@ -68,23 +68,10 @@ local revealing = {acpi = true, asound = true, keys = true, scsi = true, sched_d
 
 local hidden_sys = {"/sys/firmware", "/sys/devices/virtual/powercap"}
 
---- Is this entry of /proc the kernel's, and not a process's?
-local function is_kernels(name)
-  return not name:find("^%d+$") and name ~= "self" and name ~= "thread-self"
-end
+--- One that nobody reads is there to be written to: that is refused, not swallowed by a mask.
+local function is_private(mode) return mode & 4 == 0 and mode & 292 ~= 0 end -- o+r, a+r
 
-local function sort_entry(name, found)
-  local path = "/proc/" .. name
-  local st = core.stat(path)
-  if not st or st.type == "symlink" then return end
-  -- One that nobody reads is there to be written to: that is refused, not swallowed by a mask.
-  local private = st.type ~= "directory" and st.mode & 4 == 0 and st.mode & 292 ~= 0 -- o+r, a+r
-  if revealing[name] or private then
-    table.insert(found.hidden, path)
-  elseif st.type == "directory" and not harmless[name] or st.mode & 146 ~= 0 then -- 0222
-    table.insert(found.fixed, path)
-  end
-end
+local function is_writable(mode) return mode & 146 ~= 0 end -- 0222
 
 local found ---@type {hidden: string[], fixed: string[]}?
 
@@ -93,9 +80,19 @@ local found ---@type {hidden: string[], fixed: string[]}?
 local function dangerous()
   if found then return found end
   local list = {hidden = {}, fixed = {}}
-  for _, name in ipairs(assert(core.readdir("/proc"))) do
-    if is_kernels(name) then sort_entry(name, list) end
+  local files, directories = assert(core.proc_entries())
+  for name, mode in pairs(files) do
+    local kind = (revealing[name] or is_private(mode)) and "hidden"
+      or is_writable(mode) and "fixed"
+    if kind then table.insert(list[kind], "/proc/" .. name) end
   end
+  for name, mode in pairs(directories) do
+    local kind = revealing[name] and "hidden"
+      or (not harmless[name] or is_writable(mode)) and "fixed"
+    if kind then table.insert(list[kind], "/proc/" .. name) end
+  end
+  table.sort(list.hidden)
+  table.sort(list.fixed)
   found = list
   return list
 end
