@@ -9,7 +9,7 @@ import struct
 import sys
 import time
 
-from moonsand import channel, lazy, names
+from moonsand import channel, clock, lazy, names
 
 traceback = lazy.Module("traceback")
 
@@ -227,7 +227,12 @@ def flag_reader(frame):
     bb.data_smart.forget_values()
 
 
-_messages = {ord("N"): flag_reader, ord("D"): define, ord("K"): undefine, ord("A"): library}
+def watch_clock(frame):
+    clock.watch()
+
+
+_messages = {ord("N"): flag_reader, ord("D"): define, ord("K"): undefine, ord("A"): library,
+             ord("C"): watch_clock}
 
 
 def known_values(store, frame, at):
@@ -273,6 +278,7 @@ def _request(frame):
         _depth -= 1
         if _seconds and _depth == 0:
             signal.setitimer(signal.ITIMER_PROF, 0)
+        clock.after_request()
         missed, used = bb.data_smart.end(outer, _depth > 0)
     answer = b"R" + channel.encode(value) + struct.pack("<I", len(missed)) + b"".join(
         struct.pack("<I", len(each)) + each for each in missed)

@@ -6,6 +6,7 @@ local sandbox = require "moonsand.sandbox"
 
 local M = {}
 
+local farewell = 10 -- seconds for a helper to end that has nobody to serve
 local interpreter = "/usr/bin/python3"
 local release = "/etc/os-release" -- metadata asks which distribution it is on
 
@@ -42,6 +43,16 @@ local function check_bitbake(directory)
     hint = "name the lib directory of a BitBake, from / on, or unset BITBAKE_LIB"})
 end
 
+-- What a helper asked for that was started to be observed, once nobody talks to it any more.
+local function observed_by(running)
+  if not core.poll({{fd = running.process}}, farewell) then return nil end
+  local result = running:wait()
+  for _, unmet in ipairs(result.not_enforced or {}) do
+    if unmet.option == "observe" then return nil end
+  end
+  return result.observed
+end
+
 --- How recipes run Python.
 ---@param home string   the directory of helper.py
 ---@param bounds? {seconds: integer, memory: integer, patience: number}
@@ -54,7 +65,7 @@ function M.new(home, bounds, bitbake)
   local env = {BITBAKE_LIB = bitbake}
   for name, value in pairs(environment) do env[name] = value end
 
-  function python.start(stream, directories)
+  function python.start(stream, directories, observed)
     if not core.stat(interpreter, "follow") then
       fault.throw("host", "there is no " .. interpreter, {hint = "apt install python3"})
     end
@@ -66,11 +77,13 @@ function M.new(home, bounds, bitbake)
         tostring(bounds.seconds), tostring(bounds.memory)}, name = "python",
       stdin = stream, stdout = stream, stderr = "inherit", session = false,
       binds = binds, overlays = overlays, env = env, cwd = "/",
+      observe = observed and {"/"} or nil,
     }:start()
     if running then return running end
     fault.throw("sandbox", failure.message or tostring(failure))
   end
 
+  python.observed = observed_by
   return python
 end
 

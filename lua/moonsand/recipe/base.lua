@@ -48,10 +48,11 @@ local function take_environment(d, env)
   end
 end
 
-local function read_once(options, name)
-  local reader, d = parse.reader(options.disk), data.new()
+local function read_once(options, name, disk)
+  local reader, d = parse.reader(disk or options.disk), data.new()
   if options.python then
     parse.attach(reader, d, options.python)
+    if disk then d.python:watch() end
     for _, directory in ipairs(options.path) do d.python:see(directory) end
   end
   if options.environment then take_environment(d, options.environment) end
@@ -87,10 +88,12 @@ end
 --- changed files of it (BB_INVALIDCONF).
 ---@param options moonsand.recipe.Options
 ---@param name string   of a multiconfig; "" for the main one
+---@param disk? moonsand.recipe.Disk   notes what is read; then Python is watched, too
 ---@return moonsand.recipe.Reader reader, moonsand.recipe.Data d
-function M.read(options, name)
-  local reader, d = read_once(options, name)
-  local before
+---@return integer times   how often it was read
+function M.read(options, name, disk)
+  local reader, d = read_once(options, name, disk)
+  local before, times = nil, 1
   while d:plain("BB_INVALIDCONF") == true do
     local now = state_of(d)
     if now == before then
@@ -101,10 +104,11 @@ function M.read(options, name)
     end
     before = now
     d.python:close()
-    reader, d = read_once(options, name)
+    reader, d = read_once(options, name, disk)
+    times = times + 1
   end
   renamed.check(d)
-  return reader, d
+  return reader, d, times
 end
 
 return M

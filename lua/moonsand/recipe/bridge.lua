@@ -1,21 +1,24 @@
 --- Python in metadata: what is asked of the helper, and how its answers become values and faults.
 local data = require "moonsand.recipe.data"
-local fault = require "moonsand.fault"
+local foresight = require "moonsand.recipe.foresight"
 local helper = require "moonsand.recipe.helper"
 local memo = require "moonsand.recipe.memo"
 local proxy = require "moonsand.recipe.proxy"
+local thrown_by = require "moonsand.recipe.thrown"
 local wire = require "moonsand.recipe.wire"
 
 local M = {}
 
 local pack, unpack, sub = string.pack, string.unpack, string.sub
-local find, match = string.find, string.match
+local thrown_again, guarded = thrown_by.again, thrown_by.guarded
 
 ---@class moonsand.recipe.Bridge
 ---@field helper moonsand.recipe.Helper
 ---@field inherit fun(d, names, statement)        set by the configuration
 ---@field handlers fun(d, event): table[]         set by the configuration
 ---@field before_start? fun()                     called once, when the helper is about to start
+---@field looks integer     how often metadata looked at the clock while it was watched
+---@field last_look? string   the expression that did so last, when it reads no variable
 local Bridge = {__name = "moonsand.recipe.Bridge"}
 Bridge.__index = Bridge
 
@@ -25,7 +28,7 @@ Bridge.__index = Bridge
 function M.new(python)
   local self = setmetatable({
     directories = {}, libraries = {}, bound = {}, learned = {}, names = {}, stores = {},
-    memo = memo.new(), flag_readers = {},
+    memo = memo.new(), flag_readers = {}, looks = 0,
   }, Bridge)
   self.helper = helper.new(python, proxy.serve(self))
   return self
@@ -57,6 +60,19 @@ function Bridge:library(directory, name, modules)
   local message = pack("<s4s4s4", directory, name, modules)
   self.libraries[#self.libraries + 1] = message
   if self.helper.stream then self.helper:post("A", message) end
+end
+
+--- What a configuration taught it, for `resume`.
+---@return table
+function Bridge:state()
+  return {directories = self.directories, libraries = self.libraries}
+end
+
+--- Know what another one knew.
+---@param state table
+function Bridge:resume(state)
+  self.directories = state.directories
+  for _, message in ipairs(state.libraries) do self:library(unpack("<s4s4s4", message)) end
 end
 
 --- The packages of metadata layers.
@@ -121,7 +137,7 @@ local function bind(self, d)
   if self.bound_store == d then return end
   local wanted, store = {}, d
   while store do
-    for name, statement in next, store.defs do
+    for name, statement in next, store:whole "defs" do
       wanted[name] = wanted[name] or statement
     end
     store = store.parent
@@ -152,91 +168,8 @@ local function start(self)
   if self.generation == self.helper.generation then return end
   self.generation = self.helper.generation
   self.bound, self.bound_store, self.stores = {}, nil, {}
+  if self.watched then self.helper:post("C") end
   for _, message in ipairs(self.libraries) do self.helper:post("A", message) end
-end
-
--- Values that such a request asked for before travel with it, when they are at hand.
-local most = 256
-
-local function at_hand(d, key)
-  local kind, name = sub(key, 1, 1), sub(key, 2)
-  if kind == "e" or kind == "u" then
-    local flag
-    name, flag = name:match("^(.-)%z(.*)$")
-    local value = d:raw_flag(name, flag)
-    if value == false then value = nil end
-    if kind == "e" and type(value) == "string" and find(value, "${", 1, true) then return false end
-    return true, value, name, flag
-  end
-  if kind == "i" then return true, proxy.read(d, kind, name), name end
-  local value = d.values[name]
-  if kind == "v" and value ~= nil then return true, value, name end
-  local entry = d.entries[name]
-  if kind == "v" and entry then return true, nil, name end
-  value = kind == "p" and d:plain(name)
-  if kind ~= "p" then value = d:raw(name) end
-  if kind ~= "v" then return true, value, name end
-  if d.variants[name] or type(value) == "string" and find(value, "${", 1, true) then
-    return false
-  end
-  local record = d.vars[name]
-  if record and record.remove or d.filters[name] then return false end
-  return true, value, name
-end
-
--- The body of a function will probably read them again, so they are expanded for it beforehand.
-local function expanded(d, key)
-  local name, flag = match(key, "^.([^%z]*)%z?(.*)$")
-  local ok, value = helper.undisturbed(d, proxy.read, d, sub(key, 1, 1), name, flag)
-  return ok, value, name, sub(key, 1, 1) == "e" and flag or nil
-end
-
-local function known_values(self, d, key, body)
-  local parts, count = {""}, 0
-  local learned = self.learned[key]
-  for i = 1, learned and #learned or 0 do
-    local there, value, name, flag = at_hand(d, learned[i])
-    if not there and body then there, value, name, flag = expanded(d, learned[i]) end
-    if there and type(value) ~= "table" then
-      count = count + 1
-      parts[#parts + 1] = pack("<c1s4", sub(learned[i], 1, 1), name)
-      if flag then parts[#parts + 1] = pack("<s4", flag) end
-      parts[#parts + 1] = self.helper:encode(value)
-    end
-  end
-  parts[1] = pack("<I4", count)
-  return table.concat(parts)
-end
-
-local function learn(self, key, frame, at)
-  local learned = self.learned[key]
-  if not learned then
-    learned = {}
-    self.learned[key] = learned
-  end
-  local count
-  count, at = unpack("<I4", frame, at)
-  for _ = 1, count do
-    local name
-    name, at = unpack("<s4", frame, at)
-    if not learned[name] and #learned < most then
-      learned[#learned + 1] = name
-      learned[name] = true
-    end
-  end
-end
-
--- What Python read: what was asked for, and what it had at hand. What is being made was made with
--- that.
-local function take_reads(d, frame, at)
-  local reads = {}
-  for _ = 1, 2 do
-    local count = unpack("<I4", frame, at)
-    at = at + 4
-    for _ = 1, count do reads[#reads + 1], at = unpack("<s4", frame, at) end
-  end
-  for _, key in ipairs(reads) do d:note(match(key, "^.([^%z]*)")) end
-  return reads
 end
 
 -- Ask for something that is done on a store. `key` is what the values it needs are remembered by.
@@ -245,55 +178,15 @@ local function ask(self, d, kind, key, body)
   bind(self, d)
   local n = #self.stores + 1
   self.stores[n] = d
-  local values = known_values(self, d, key, kind == "B" or kind == "H")
+  local values = foresight.values(self, d, key, kind == "B" or kind == "H")
   local ok, frame, thrown = pcall(self.helper.request, self.helper, kind,
     pack("<I4I8", self.helper:number(d), data.clock.writes), values, body)
   self.stores[n] = nil
   if not ok then error(frame, 0) end
   if thrown then return nil, thrown end
   local value, at = wire.decode(frame, 2, self.helper)
-  learn(self, key, frame, at)
-  return value, nil, (kind == "E" or kind == "V") and take_reads(d, frame, at)
-end
-
--- Faults -----------------------------------------------------------------------------------------
-
-local function first_place(thrown)
-  local places = thrown.places or {}
-  for i = #places, 1, -1 do
-    if find(places[i], "^/") then return places[i] end
-  end
-end
-
---- Throw what Python threw; `what` did it, at `where` when Python knows no better.
-local function rethrow(self, d, thrown, what, where, reason)
-  d:abandon()
-  local old = thrown.fault
-  if old then
-    if fault.is(old) and not old.where then old.where = where end
-    error(old, 0)
-  end
-  if thrown.kind == "skip" then fault.throw("recipe", thrown.message, {reason = "skip"}) end
-  local place = first_place(thrown) or where
-  if thrown.kind == "handled" then
-    local text = thrown.message ~= "" and thrown.message or self.last_error or what .. " fails"
-    fault.throw("recipe", text, {where = place, reason = "syntax", trace = thrown.places})
-  end
-  fault.throw("recipe", ("%s fails: %s: %s"):format(what, thrown.kind, thrown.message), {
-    where = place, reason = reason, trace = thrown.places})
-end
-
--- When the helper itself failed: say who needed it, and forget what was at work.
-local function guarded(d, run, what, where)
-  local ok, value, thrown, reads = pcall(run)
-  if ok then return value, thrown, reads end
-  d:abandon()
-  if fault.is(value) and (value.kind == "host" or value.kind == "sandbox") then
-    fault.throw("recipe", ("%s needs Python: %s"):format(what, value.message), {where = where,
-      reason = "python", hint = value.hint})
-  end
-  if fault.is(value) and value.reason == "helper" then value.where = value.where or where end
-  error(value, 0)
+  foresight.learn(self, key, frame, at)
+  return value, nil, (kind == "E" or kind == "V") and foresight.reads(d, frame, at)
 end
 
 -- What is done ------------------------------------------------------------------------------------
@@ -312,8 +205,9 @@ function Bridge:expression(d, code, name)
   local value, thrown, reads = guarded(d, function()
     return ask(self, d, "E", code, pack("<s4s4", name or "expansion", code))
   end, what, where)
-  if thrown then rethrow(self, d, thrown, what, where, "expansion") end
+  if thrown then thrown_again(self, d, thrown, what, where, "expansion") end
   self.memo:put(d, code, reads, value)
+  self.last_look = not reads[1] and code or nil
   return value
 end
 
@@ -330,7 +224,7 @@ function Bridge:run(d, name, file, line, text, directory)
   local _, thrown = guarded(d, function()
     return ask(self, d, "B", where, pack("<s4s4I4s4s4", name, file, line, text, directory or ""))
   end, what, where)
-  if thrown then rethrow(self, d, thrown, what, where, "python") end
+  if thrown then thrown_again(self, d, thrown, what, where, "python") end
 end
 
 --- Let an event handler see an event.
@@ -348,7 +242,7 @@ function Bridge:handle(d, handler, event, arguments)
     return ask(self, d, "H", where .. event, pack("<s4s4I4s4s4", handler.name, handler.file,
       handler.line, handler.text, event) .. table.concat(bytes))
   end, what, where)
-  if thrown then rethrow(self, d, thrown, what, where, "python") end
+  if thrown then thrown_again(self, d, thrown, what, where, "python") end
 end
 
 --- A value after its filter (setVarFilter).
@@ -369,7 +263,7 @@ function Bridge:filter(d, name, value, text)
   local result, thrown = guarded(d, function()
     return ask(self, d, "V", text, pack("<s4s4", value, text))
   end, what, d:place(name))
-  if thrown then rethrow(self, d, thrown, what, d:place(name), "expansion") end
+  if thrown then thrown_again(self, d, thrown, what, d:place(name), "expansion") end
   known[value] = result
   return result
 end
@@ -403,13 +297,26 @@ function Bridge:search(d, expressions, texts, anchored)
     return ask(self, d, "M", "search", self.helper:encode(expressions) ..
       self.helper:encode(texts) .. self.helper:encode(anchored))
   end, what)
-  if thrown then rethrow(self, d, thrown, what, nil, "python") end
+  if thrown then thrown_again(self, d, thrown, what, nil, "python") end
   local found, wrong = {}, {}
   for i = 1, #texts do found[i] = sub(answer[1], i, i) == "1" end
   for i = 2, #answer do
     if answer[i] ~= "" then wrong[i - 1] = answer[i] end
   end
   return found, wrong
+end
+
+--- From now on it is known what metadata's Python looks at: files, and the clock.
+function Bridge:watch()
+  self.watched, self.looks = true, 0
+  self.helper:observe()
+end
+
+--- Watch no longer. The files that were looked at, or in vain; nil when that is not known.
+---@return {path: string, state: string, opened: boolean}[]?
+function Bridge:watched_files()
+  self.watched = nil
+  return self.helper:observed()
 end
 
 --- End the helper; it is started again when something needs it.

@@ -2,14 +2,15 @@
 --- or looked for in vain, is another one. Damage only costs time.
 local core = require "moonsand.core"
 local order = require "moonsand.order"
-local read = require("moonsand.text").read
+local sealed = require "moonsand.recipe.sealed"
+local seen = require "moonsand.recipe.seen"
 
 local M = {}
 
 local pack, unpack = string.pack, string.unpack
 
 -- Changes with what a record holds.
-local format = "moonsand parse cache 3"
+local format = "moonsand parse cache 4"
 
 ---@class moonsand.recipe.Cache
 ---@field hits integer
@@ -17,27 +18,14 @@ local format = "moonsand parse cache 3"
 local Cache = {__name = "moonsand.recipe.Cache"}
 Cache.__index = Cache
 
--- What tells one state of a file from another; "-" when there is none.
-local function identity(self, path)
-  local known = self.identities[path]
-  if not known then
-    local stat = core.stat(path, "follow")
-    known = stat and ("%d %d %d"):format(stat.mtime_ns, stat.size, stat.ino) or "-"
-    self.identities[path] = known
-  end
-  return known
-end
-
--- The whole file: a digest; then strings, each once, a path with its identity; then records: name,
--- paths and tasks as numbers of strings, text. A path that is another one now is in `others`.
-local function parse(self, text)
-  local digest, body = text:match("^" .. format .. "\n(%x+)\n(.*)$")
-  if not digest or core.sha256(body) ~= digest then return end
+-- The whole file: strings, each once, a path with its identity; then records: name, paths and tasks
+-- as numbers of strings, text. A path that is another one now is in `others`.
+local function parse(self, body)
   local strings, count, at = {}, unpack("<I4", body)
   for i = 1, count do
     local was
     strings[i], was, at = unpack("<s4s4", body, at)
-    if was ~= "" and identity(self, strings[i]) ~= was then
+    if was ~= "" and self.identities[strings[i]] ~= was then
       self.others[i] = true
     end
   end
@@ -76,11 +64,11 @@ end
 function M.open(directory, key)
   local self = setmetatable({
     directory = directory, path = ("%s/%s"):format(directory, core.sha256(format .. key)),
-    identities = {}, hits = 0, misses = 0, changed = false, records = {},
+    identities = seen.identities(), hits = 0, misses = 0, changed = false, records = {},
     others = {}, -- numbers of the paths that are other ones than when the cache was written
   }, Cache)
-  local text = read(self.path)
-  if text then parse(self, text) end
+  local body = sealed.read(self.path, format)
+  if body then parse(self, body) end
   return self
 end
 
@@ -89,8 +77,8 @@ end
 ---@param more table<string, string>
 ---@return string
 function M.key(files, more)
-  local parts, self = {}, {identities = {}}
-  for path in order.sorted(files) do parts[#parts + 1] = path .. "\0" .. identity(self, path) end
+  local parts, identities = {}, seen.identities()
+  for path in order.sorted(files) do parts[#parts + 1] = path .. "\0" .. identities[path] end
   for name, value in order.sorted(more) do parts[#parts + 1] = name .. "\0" .. value end
   return core.sha256(table.concat(parts, "\0\0"))
 end
@@ -125,7 +113,7 @@ end
 ---@param record moonsand.recipe.Record
 function Cache:put(file, record)
   self.records[file] = {paths = record.paths, text = record.text, tasks = record.tasks}
-  for _, path in ipairs(record.paths) do identity(self, path) end
+  for _, path in ipairs(record.paths) do local _ = self.identities[path] end
   self.changed = true
 end
 
@@ -136,7 +124,7 @@ local function numbering(self)
     local parts = {}
     for i, text in ipairs(list) do
       if not numbers[text] then
-        strings[#strings + 1] = pack("<s4s4", text, are_paths and identity(self, text) or "")
+        strings[#strings + 1] = pack("<s4s4", text, are_paths and self.identities[text] or "")
         numbers[text] = pack("<I4", #strings)
       end
       parts[i] = numbers[text]
@@ -166,13 +154,7 @@ function Cache:save(files)
   if not self.changed then return end
   local known = {}
   for _, file in ipairs(files) do known[file] = true end
-  local body = encoded(self, known)
-  if not core.mkdirs(self.directory) then return end
-  local temporary = ("%s.%d"):format(self.path, core.getpid())
-  local handle <close> = io.open(temporary, "wb")
-  if not handle then return end
-  local written = handle:write(format, "\n", core.sha256(body), "\n", body) and handle:close()
-  if not written or not core.rename(temporary, self.path) then core.unlink(temporary) end
+  sealed.write(self.path, format, encoded(self, known))
   self.changed = false
 end
 

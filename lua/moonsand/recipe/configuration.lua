@@ -1,5 +1,4 @@
 --- The configuration: what is read before any recipe, and the recipes that it names.
-local base = require "moonsand.recipe.base"
 local cache = require "moonsand.recipe.cache"
 local catalogue = require "moonsand.recipe.catalogue"
 local collection = require "moonsand.recipe.collection"
@@ -8,6 +7,7 @@ local listing = require "moonsand.recipe.listing"
 local multiconfig = require "moonsand.recipe.multiconfig"
 local find = require "moonsand.recipe.find"
 local finish = require "moonsand.recipe.finish"
+local kept = require "moonsand.recipe.kept"
 local parse = require "moonsand.recipe.parse"
 local provider = require "moonsand.recipe.provider"
 local record = require "moonsand.recipe.record"
@@ -45,28 +45,11 @@ local known_options = {
   cache = true, jobs = true,
 }
 
--- The parse cache of a configuration: what it was made from is the key.
-local function open_cache(d, options, multi)
-  local paths, more = {}, {path = table.concat(options.path, ":"), multiconfig = multi}
-  for path in pairs(d.files) do paths[path] = true end
-  for name, value in pairs(options.environment or {}) do
-    if name ~= "PWD" and name ~= "BBSERVER" then more["env " .. name] = value end
-  end
-  for name, value in pairs(options.variables or {}) do more["var " .. name] = value end
-  local directories = d.python and d.python:libraries_read() or {}
-  directories[#directories + 1] = options.python and options.python.bitbake
-  for _, directory in ipairs(directories) do
-    for _, path in ipairs(find.walk(find.disk, directory, ".py")) do paths[path] = true end
-  end
-  return cache.open(options.cache, cache.key(paths, more))
-end
-
 local function opened(options, name)
-  local reader, d = base.read(options, name)
+  local reader, d, key = kept.read(options, name)
   local self = setmetatable({
     name = name, data = d, reader = reader, warnings = d.log, loaded = {}, jobs = options.jobs,
-    cache = options.cache and open_cache(d, options, name), options = options, multi = {},
-    known_tasks = {},
+    key = key, options = options, multi = {}, known_tasks = {},
   }, Configuration)
   self.main = self
   return self
@@ -161,6 +144,13 @@ local function files_of(config)
   config.collections = config.collections or collection.all(d)
   config.files, config.appends = listing.all(d, config.reader.disk, config.collections)
   listing.check_appends(config.files, config.appends)
+end
+
+--- The parse cache; nil without one.
+---@return moonsand.recipe.Cache?
+function Configuration:parse_cache()
+  if self.key and not self.cache then self.cache = cache.open(self.options.cache, self.key) end
+  return self.cache
 end
 
 --- All recipe files that BBFILES names.

@@ -9,9 +9,11 @@ local M = {}
 local pack, unpack, sub = string.pack, string.unpack, string.sub
 
 ---@class moonsand.recipe.Python     how to run the helper; whoever reads recipes gives it
----@field start fun(stream: moonsand.Fd, directories: moonsand.recipe.Seen[]): {close: fun(self)}
----  python3 helper.py, with the stream as its input and output. Throws a fault. A second result
----  is a stream to talk to it by, instead of the other end.
+---@field start fun(stream: moonsand.Fd, directories: moonsand.recipe.Seen[], observed?: boolean): {
+---  close: fun(self)}   python3 helper.py, with the stream as its input and output. Throws a fault.
+---  A second result is a stream to talk to it by, instead of the other end.
+---@field observed? fun(process): {path: string, state: string, opened: boolean}[]?  all that one
+---  asked for that was started so, when it has been left; nil: that is not known
 ---@field bitbake? string    the directory of BitBake's packages, when some are taken from there
 ---@field patience? number   seconds after which a silent helper is given up; nil: never
 
@@ -49,7 +51,11 @@ function Helper:start(directories)
   local ours, theirs = core.pair()
   if not ours then fault.throw("host", "python helper: " .. theirs) end
   forget_all(self)
-  local ok, process, stream = pcall(self.python.start, theirs, directories)
+  local ok, process, stream = pcall(self.python.start, theirs, directories, self.sights ~= nil)
+  if not ok and self.sights then -- this host cannot observe
+    self.sights = nil
+    ok, process, stream = pcall(self.python.start, theirs, directories)
+  end
   theirs:close()
   if not ok then
     ours:close()
@@ -61,11 +67,34 @@ function Helper:start(directories)
   return true
 end
 
+--- From now on, what it asks the kernel for is told by `observed`.
+function Helper:observe()
+  self:close()
+  self.sights = self.python.observed and {} or nil
+end
+
+-- What it asked for is added; what is not known makes all unknown.
+local function take_sights(self)
+  local list = self.sights.unknown and {} or self.python.observed(self.process)
+  if not list then self.sights = {unknown = true} end
+  table.move(list or {}, 1, list and #list or 0, #self.sights + 1, self.sights)
+end
+
 --- End it.
 function Helper:close()
   if self.stream then self.stream:close() end
+  if self.process and self.sights then take_sights(self) end
   if self.process then self.process:close() end
   self.stream, self.process = nil, nil
+end
+
+--- End it, and tell all that it asked for since `observe`; nil when that is not known.
+---@return {path: string, state: string, opened: boolean}[]?
+function Helper:observed()
+  self:close()
+  local sights = self.sights
+  self.sights = nil
+  return sights and not sights.unknown and sights or nil
 end
 
 --- The number of a store.
@@ -141,8 +170,8 @@ local function write_all(self, bytes)
   end
 end
 
--- Frames that nobody answers: writes, log lines, and stores that Python has let go of.
-local is_message = {w = true, l = true, f = true}
+-- Frames that nobody answers: writes, log lines, stores that Python has let go of, looks at clocks.
+local is_message = {w = true, l = true, f = true, c = true}
 
 -- The next frame, without its length.
 local function receive(self)

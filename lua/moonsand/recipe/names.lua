@@ -5,6 +5,17 @@ local override = require "moonsand.recipe.override"
 ---@class moonsand.recipe.Data
 local Data = {}
 
+--- All that one table of a store has of its own: of a configuration that was kept, some may wait to
+--- be unpacked.
+---@param part string
+---@return table
+function Data:whole(part)
+  local t = self[part]
+  local meta = getmetatable(t)
+  if meta and meta.thaw then meta.thaw() end
+  return t
+end
+
 -- A record that holds nothing counts as deleted.
 local function present(record)
   return record and next(record) ~= nil
@@ -35,7 +46,7 @@ function Data:names()
   self:depends_on_all()
   local names, seen, store = {}, {}, self
   while store do
-    for name in next, store.vars do
+    for name in next, store:whole "vars" do
       if not seen[name] then
         seen[name] = true
         if present(self.vars[name]) then names[#names + 1] = name else seen[name] = false end
@@ -45,7 +56,7 @@ function Data:names()
   end
   store = self
   while store do
-    for name in next, store.variants do
+    for name in next, store:whole "variants" do
       if not seen[name] then
         seen[name] = true
         if varied(self, name) then names[#names + 1] = name end

@@ -5,6 +5,7 @@ local event = require "moonsand.recipe.event"
 local fault = require "moonsand.fault"
 local find = require "moonsand.recipe.find"
 local fragment = require "moonsand.recipe.fragment"
+local moving = require "moonsand.recipe.moving"
 local scan = require "moonsand.recipe.scan"
 local task = require "moonsand.recipe.task"
 
@@ -15,6 +16,7 @@ local M = {}
 ---@field depth integer                                   how many files are being read
 ---@field statement? moonsand.recipe.Statement           the one that runs
 ---@field statements table<string, moonsand.recipe.Statement[]>
+---@field known table<string, boolean>   files that a configuration scanned that was kept
 
 -- Scanned files of this process. The text is the key to their being the same still.
 local scanned = {}
@@ -23,7 +25,7 @@ local scanned = {}
 ---@param disk? moonsand.recipe.Disk
 ---@return moonsand.recipe.Reader
 function M.reader(disk)
-  return {disk = disk or find.disk, depth = 0, statements = {}}
+  return {disk = disk or find.disk, depth = 0, statements = {}, known = {}}
 end
 
 --- Let a store and all above it run Python.
@@ -65,7 +67,7 @@ end
 
 -- What the scanner warned about is said once, as the file is scanned.
 local function statements_to_run(reader, path, extension)
-  local known = reader.statements[path]
+  local known = reader.statements[path] or reader.known[path]
   local list = statements_of(reader, path)
   if not (known and (extension == "inc" or extension == "bbclass")) then return list, 1 end
   local from = 1
@@ -82,9 +84,8 @@ local function current(d, name, flag)
   return record and record.flags and record.flags[flag]
 end
 
+-- Operators whose value is made of the one before.
 local combine = {
-  ["="] = function(_, text) return text end,
-  ["??="] = function(_, text) return text end,
   ["?="] = function(old, text)
     if old == nil then return text end
     return old
@@ -118,10 +119,13 @@ function handlers.set(_, d, statement)
       file = statement.file, line = statement.line})
   end
   local value
+  local looks = d.python and d.python.looks
   if operator == ":=" then
     value = immediate(d, statement)
-  else
+  elseif combine[operator] then
     value = combine[operator](current(d, name, flag), statement.text)
+  else
+    value = statement.text
   end
   if discouraged[operator] and name:find(":[apr][pre][pem]") and pending(name) then
     d:warn(("%s %s is not a recommended operator combination, please replace it."):format(name,
@@ -133,6 +137,7 @@ function handlers.set(_, d, statement)
     d:put_default(name, value, statement)
   else
     d:put(name, value, statement)
+    if looks and looks < d.python.looks then moving.assigned(d, statement, looks) end
   end
 end
 

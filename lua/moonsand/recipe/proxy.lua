@@ -217,6 +217,10 @@ function M.serve(bridge)
     bridge:say(sub(frame, 2, 2), (unpack("<s4", frame, 3)))
   end
 
+  function serve.c()
+    bridge.looks = bridge.looks + 1
+  end
+
   function serve.f(helper, frame)
     helper:release((unpack("<I4", frame, 2)))
   end

@@ -12,7 +12,7 @@ local states = {"tasks", "classes", "handlers", "registered", "environment"}
 local function flat(d, part)
   local all, store = {}, d
   while store do
-    for name, value in next, store[part] do
+    for name, value in next, store:whole(part) do
       if all[name] == nil then all[name] = value end
     end
     store = store.parent

@@ -75,9 +75,10 @@ end
 local function keep(config, known, strings, file, record)
   local tasks = record.tasks
   for _, lines in ipairs(tasks) do shared(strings, lines) end
-  if config.cache then
+  local cache = config:parse_cache()
+  if cache then
     shared(strings, record.paths)
-    config.cache:put(key_of(config, file), record)
+    cache:put(key_of(config, file), record)
   end
   local fields = load(record.text, "=record", "t", {})()
   known[file] = light(config, fields, function(variant) return tasks[variant] end)
@@ -86,7 +87,8 @@ end
 local function read_here(config, files, done)
   for _, file in ipairs(files) do
     local ok, problem, list = xpcall(config.load, fault.traced, config, file)
-    local record = ok and (config.cache or #files > few) and records.record(list, config.data)
+    local record = ok and (config:parse_cache() or #files > few) and
+      records.record(list, config.data)
     if ok and #files > few then
       config.loaded[file], list = nil, nil
       parse.forget(config.reader, file)
@@ -97,10 +99,10 @@ end
 
 -- What the cache knows; the other files.
 local function take_known(config, files, known)
-  local rest = {}
+  local rest, cache = {}, config:parse_cache()
   for _, file in ipairs(files) do
     local fields, lines
-    if config.cache then fields, lines = config.cache:get(key_of(config, file)) end
+    if cache then fields, lines = cache:get(key_of(config, file)) end
     if fields then known[file] = light(config, fields, lines) else rest[#rest + 1] = file end
   end
   return rest
@@ -136,10 +138,11 @@ function M.read(config, options)
   else
     read_here(config, rest, done)
   end
-  if config.cache then
+  local cache = config:parse_cache()
+  if cache and cache.changed then
     local keys = {}
     for i, file in ipairs(all) do keys[i] = key_of(config, file) end
-    config.cache:save(keys)
+    cache:save(keys)
   end
   local survey = {recipes = {}, failures = {}, read = #rest}
   for _, file in ipairs(files) do

@@ -86,6 +86,7 @@ local function own(self, name)
   record = {}
   if seen then
     for key, value in next, seen do record[key] = value end
+    record.content = seen.content -- it may be one that tells of being read (moving.lua)
     record.flags, record.weak = copied(seen.flags), copied(seen.weak)
   end
   vars[name] = record

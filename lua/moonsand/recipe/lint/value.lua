@@ -9,7 +9,7 @@ local M = {}
 local function each_entry(recipe, above, file, visit)
   local store, seen = recipe.data, {}
   while store and store ~= above do
-    for name, list in pairs(store.history) do
+    for name, list in pairs(store:whole "history") do
       for _, entry in ipairs(list) do
         if entry.file == file and entry.line and not seen[entry] then
           seen[entry] = true
