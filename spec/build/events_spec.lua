@@ -80,6 +80,9 @@ describe("the page of events", function()
     local rare = {["task_ended.signal"] = true, ["task_ended.message"] = true,
       ["task_ended.hint"] = true, ["note.text"] = true, ["note.event"] = true, ["note.time"] = true,
       ["task_waiting.task"] = true, ["task_waiting.event"] = true, ["task_waiting.time"] = true}
+    for _, field in ipairs {"task", "hook", "outcome", "seconds", "event", "time"} do
+      rare["task_hook." .. field] = true -- of a root of layers (hook_spec)
+    end
     for _, field in ipairs {"exit_code", "signal", "command", "cwd", "message", "hint",
       "patterns"} do
       rare["task_checked." .. field] = true -- of a second run that failed

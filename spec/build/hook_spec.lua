@@ -1,3 +1,6 @@
+local core = require "moonsand.core"
+local layer = require "moonsand.layer"
+local layers = require "spec.support.layers"
 local project = require "spec.support.project"
 local sandbox = require "moonsand.sandbox"
 
@@ -84,9 +87,9 @@ describe("a hook over a root of layers", function()
     assert.is_true(here:build({"p:test"}).ok)
     assert.matches("five: 5\none\n", here:log "p:test")
     assert.are.equal("cached", here:build({"p:test"}).outcomes["p:test"])
-    local layers = #here:stored "layers"
+    local count = #here:stored "layers"
     assert.is_true(here:build({"p:test"}, {force = {"p:test"}}).ok)
-    assert.are.equal(layers, #here:stored "layers")
+    assert.are.equal(count, #here:stored "layers")
 
     local builder <close> = here:builder()
     local options = builder:enter "p:test"
@@ -108,6 +111,94 @@ describe("a hook over a root of layers", function()
     assert.is_true(here:build({"p:test"}).ok)
     assert.matches("^two\n", here:log "p:test")
     assert.is_truthy(here:said "marking over")
+  end)
+
+  local function hooks_told()
+    local list = {}
+    for _, event in ipairs(here.events) do
+      if event.event == "task_hook" then
+        assert.are.equal("p:test", event.task)
+        assert.is_number(event.seconds)
+        list[#list + 1] = event.hook .. " " .. event.outcome
+      end
+    end
+    return table.concat(list, ", ")
+  end
+
+  it("is in events and in the plan; that its text made it run again answers why", function()
+    local function hooks_planned()
+      local builder <close> = here:builder {force = {"p:test"}}
+      for _, step in ipairs((builder:plan {"p:test"})) do
+        if step.task == "p:test" then return step.hooks end
+      end
+    end
+    local tail = marked:gsub("WHAT", ": three"):gsub("HOOKS =", "HOOKS +=")
+      .. "do_test() {\n    cat /etc/mark\n}\n"
+    write("three", tail)
+    assert.is_true(here:build({"p:install"}).ok)
+    local known = "run"
+    for i = 1, 2 do
+      assert.are.same({{name = "hook_ldconfig", state = known}, known == "cached" and {
+        name = "hook_mark", state = known} or nil}, hooks_planned())
+      assert.is_true(here:build({"p:test"}, {force = {"p:test"}}).ok)
+      assert.are.equal(i == 1 and "hook_ldconfig ok, hook_mark ok"
+        or "hook_ldconfig cached, hook_mark cached", hooks_told())
+      known = "cached"
+    end
+    write("three", (tail:gsub(": three", ": four")))
+    here:build {"p:test"}
+    assert.are.equal("hook_ldconfig cached, hook_mark ok", hooks_told())
+    local builder <close> = here:builder()
+    local names = {}
+    for _, change in ipairs(builder:why("p:test").changes) do names[#names + 1] = change.name end
+    assert.are.same({"hook_mark"}, names)
+    write("three", (tail:gsub(": three", "exit 7")))
+    here:build {"p:test"}
+    assert.are.equal("hook_ldconfig cached, hook_mark failed", hooks_told())
+  end)
+
+  it("goes with a result: kept with it, pinned with it, and in its file", function()
+    write("five")
+    assert.is_true(here:build({"p:test"}).ok)
+    local file, made = here.path .. "/five.tar"
+    do
+      local builder <close> = here:builder()
+      local closure = builder:closure "p:test"
+      made = closure.hooks[1]
+      builder.store:export(closure, file)
+      assert.is_truthy(table.concat(builder:pin("five", "p:test"), " "):find(made, 1, true))
+    end
+    local function is_left() -- after a collection by who holds nothing
+      do
+        local store <close> = layer.open(here.path .. "/store", {sync = "off"})
+        store:gc {max_used = 0}
+      end
+      local store <close> = layer.open(here.path .. "/store", {sync = "off"})
+      return store:layer(made) ~= nil
+    end
+    local function forget(directory)
+      for _, name in ipairs(core.readdir(here.path .. directory)) do
+        core.unlink(here.path .. directory .. "/" .. name)
+      end
+    end
+    assert.is_true(is_left())
+    forget "/store/builds"
+    assert.is_true(is_left())
+    forget "/store/roots"
+    assert.is_false(is_left())
+    do
+      local room <close> = layers.room()
+      local report = room.store:import(file)
+      assert.are.equal(2, report.layers) -- p:test's own, and the hook's
+      assert.is_truthy(room.store:layer(made))
+      assert.are.same({}, (room.store:verify {full = true}))
+      local found = 0
+      for _, shard in ipairs(core.readdir(room.path .. "/store/ik")) do
+        local names = core.readdir(room.path .. "/store/ik/" .. shard)
+        found = found + (shard:find "^ho" and #names or 0)
+      end
+      assert.are.equal(1, found)
+    end
   end)
 
   it("does not run where no path calls for it", function()

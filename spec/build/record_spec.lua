@@ -3,6 +3,8 @@ local record = require "moonsand.build.record"
 local full = {
   task = "zlib:compile", action = "aa", layer = "bb", over = {"cc", "dd"},
   trees = {outputs = "ee", sysroot = "ff"}, seconds = 1.5, taint = "host",
+  hooks = {{name = "hook_x", key = "hook.a1", digest = "b1"},
+    {name = "hook_y", key = "hook.a2", digest = "b2"}},
 }
 
 describe("the record of a result", function()

@@ -29,23 +29,38 @@ local function below(node)
   return list
 end
 
+-- What was made over its root, with the record by which it is found: who has the layers of the root
+-- need not make it again.
+local function add_hooks(closure, node, store)
+  for _, hooked in ipairs(node.record.hooks or {}) do
+    local known = table.concat(closure.hooks, " "):find(hooked.digest, 1, true)
+    if not known and store:layer(hooked.digest) then
+      table.insert(closure.hooks, hooked.digest)
+      table.insert(closure.records, {kind = "intent", key = hooked.key})
+    end
+  end
+end
+
 --- The closure of a resolved node that has a result.
 ---@param node moonsand.build.Node
+---@param store moonsand.Store
 ---@return moonsand.Closure
-function M.of(node)
+function M.of(node, store)
   if not node.record then
     fault.throw("usage", ("'%s' has no result yet"):format(node.name),
       {hint = "moonsand build " .. node.name})
   end
-  local closure = {task = node.name, trees = {}, layers = {}, records = {}}
+  local closure = {task = node.name, trees = {}, layers = {}, hooks = {}, records = {}}
   add_trees(closure.trees, node, "")
   for _, other in ipairs(below(node)) do
     add_trees(closure.trees, other, other.task .. "-")
     table.insert(closure.layers, other.record.layer)
     add_records(closure.records, other)
+    add_hooks(closure, other, store)
   end
   if not node.record.alone then table.insert(closure.layers, node.record.layer) end
   add_records(closure.records, node)
+  add_hooks(closure, node, store)
   return closure
 end
 
@@ -54,6 +69,7 @@ end
 ---@return string[]
 function M.digests(closure)
   local list = table.move(closure.layers, 1, #closure.layers, 1, {})
+  table.move(closure.hooks, 1, #closure.hooks, #list + 1, list)
   for _, tree in ipairs(closure.trees) do list[#list + 1] = tree.digest end
   return list
 end

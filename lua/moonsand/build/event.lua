@@ -4,13 +4,14 @@ local M = {}
 
 ---@class moonsand.build.Event
 ---@field event "build_started"|"task_started"|"task_log"|"task_message"|
----  "task_progress"|"task_waiting"|"task_ended"|"check_started"|"task_checked"|"audit_finding"|
----  "note"|"build_ended"
+---  "task_progress"|"task_waiting"|"task_hook"|"task_ended"|"check_started"|"task_checked"|
+---  "audit_finding"|"note"|"build_ended"
 ---@field time number            seconds of the monotonic clock
 ---@field task? string           task_...: "zlib:compile"
 ---@field text? string           task_log, task_message, note
 ---@field level? "plain"|"note"|"warn"|"error"|"debug"   task_message
 ---@field percent? integer       task_progress
+---@field hook? string           task_hook: the function
 ---@field total? integer         build_started: how many tasks there are
 ---@field run? integer           build_started: how many of them may run
 ---@field checks? integer        build_started: how many tasks are run once more
@@ -22,7 +23,7 @@ local M = {}
 ---@field slot? integer          task_started, task_ended, check_started: the job slot, from 1 on
 ---@field needs? string[]        task_started: the tasks that ran before, and that it waited for
 ---@field outcome? "ok"|"cached"|"failed"|"skipped"|"same"|"differs"|"excused"   task_ended; the
----  last three: task_checked
+---  last three: task_checked; the first three: task_hook
 ---@field differences? table[]   task_checked: the first of them
 ---@field count? integer         task_checked: how many differences there are
 ---@field reason? string         task_checked, excused: what the recipe says

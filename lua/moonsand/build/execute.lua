@@ -33,6 +33,7 @@ local mounts = {target = "/work/recipe-sysroot", native = "/work/recipe-sysroot-
 
 ---@class moonsand.build.Workshop           what tasks share
 ---@field store moonsand.Store
+---@field events moonsand.build.Events
 ---@field jobs? moonsand.build.Jobserver
 ---@field fetcher moonsand.build.Fetcher
 ---@field directory string                  logs and run scripts: <directory>/<recipe>/log.do_x
@@ -78,6 +79,7 @@ end
 ---  task that does not see the host; "across": `recipe` is the place of what another configuration
 ---  has made, below /work/mc
 ---@field hooks? string[]                  what was made over that root: work layers, newest first
+---@field task? string                     for whom these are made
 
 --- What is mounted for a task; nil when something that it needs has no result yet.
 ---@param node moonsand.build.Node

@@ -80,17 +80,30 @@ local function known(store, key)
   return digest and store:layer(digest)
 end
 
---- Add the layers of hooks that ran over this root before: `setting.hooks`.
+---@class moonsand.build.Hooked          what one hook is to one root
+---@field name string                     the function
+---@field digest? string                  of the layer that it made; nil: it would run
+---@field key string                      of the record that finds the layer
+
+--- The hooks that a root calls for, in their order; the layers of those that ran over it before
+--- are added to `setting.hooks`. What comes after one that did not run is not known.
 ---@param workshop moonsand.build.Workshop
 ---@param node moonsand.build.Node
 ---@param setting moonsand.build.Setting
+---@return moonsand.build.Hooked[]
 function M.find(workshop, node, setting)
+  local list = {}
   setting.hooks = {}
   for _, hook in ipairs(M.nodes(node)) do
-    local found = is_called_for(workshop.store, hook, setting)
-      and known(workshop.store, key_of(workshop, hook, setting))
-    if found then table.insert(setting.hooks, 1, found.digest) end
+    if is_called_for(workshop.store, hook, setting) then
+      local key = key_of(workshop, hook, setting)
+      local found = known(workshop.store, key)
+      list[#list + 1] = {name = hook.task, key = key, digest = found and found.digest}
+      if not found then break end
+      table.insert(setting.hooks, 1, found.digest)
+    end
   end
+  return list
 end
 
 -- What the sandbox itself has made in the upper, to mount and to write there.
@@ -108,24 +121,34 @@ end
 
 -- Run it, unless somebody else has done so meanwhile.
 local function run(workshop, hook, setting, key, attempt)
-  local store = workshop.store
+  local store, began = workshop.store, core.clock()
+  local function tell(outcome)
+    workshop.events:send("task_hook", {task = setting.task, hook = hook.task, outcome = outcome,
+      seconds = core.clock() - began})
+  end
   local lock <close> = store:lock(key:sub(1, #PREFIX + 3)) -- luacheck: ignore 211
   local found = known(store, key)
-  if found then return found end
+  if found then
+    tell "cached"
+    return found
+  end
   local scratch <close> = store:scratch()
   local result, failure = attempt(hook, scratch, setting)
   if failure then
     failure.message = ("the hook '%s' of its root failed: %s"):format(hook.task,
       failure.message or tostring(result))
+    tell "failed"
     return nil, failure
   end
   clear(scratch, result)
   local made = store:freeze(scratch, {name = hook.name, threads = 1})
   store:put_record("intent", key, made.digest .. "\n")
+  tell "ok"
   return made
 end
 
---- Make the layers of a root's hooks, or find them: `setting.hooks`, the newest first.
+--- Make the layers of a root's hooks, or find them: `setting.hooks`, the newest first, and
+--- `node.hooked`, in their order.
 ---@param workshop moonsand.build.Workshop
 ---@param node moonsand.build.Node
 ---@param setting moonsand.build.Setting
@@ -133,12 +156,14 @@ end
 ---  setting: moonsand.build.Setting): moonsand.Result, table?   runs it
 ---@return table? failure   of the first one that failed
 function M.run(workshop, node, setting, attempt)
-  setting.hooks = {}
+  setting.hooks, setting.task, node.hooked = {}, node.name, {}
   for _, hook in ipairs(M.nodes(node)) do
     if is_called_for(workshop.store, hook, setting) then
-      local made, failure = run(workshop, hook, setting, key_of(workshop, hook, setting), attempt)
+      local key = key_of(workshop, hook, setting)
+      local made, failure = run(workshop, hook, setting, key, attempt)
       if not made then return failure end
       table.insert(setting.hooks, 1, made.digest)
+      table.insert(node.hooked, {name = hook.task, key = key, digest = made.digest})
     end
   end
 end

@@ -6,9 +6,11 @@ local decide = require "moonsand.build.decide"
 local enter = require "moonsand.build.enter"
 local estimate = require "moonsand.build.estimate"
 local event = require "moonsand.build.event"
+local execute = require "moonsand.build.execute"
 local explain = require "moonsand.build.explain"
 local fault = require "moonsand.fault"
 local fetch = require "moonsand.build.fetch"
+local hook = require "moonsand.build.hook"
 local host = require "moonsand.build.host"
 local layer = require "moonsand.layer"
 local log = require "moonsand.build.log"
@@ -125,6 +127,18 @@ local function nothing_runs(node)
   return true
 end
 
+-- What is called for is in the layers of the root, so while one of these is to be made it is not
+-- known, nor after a hook that has to run.
+local function hooks_of(self, node)
+  local setting = node.roots and execute.setting(node)
+  if not setting then return nil end
+  local list = hook.find({store = self.store, signatures = self.signatures}, node, setting)
+  for i, one in ipairs(list) do
+    list[i] = {name = one.name, state = one.digest and "cached" or "run"}
+  end
+  return #list > 0 and list or nil
+end
+
 ---@class moonsand.build.Step
 ---@field task string
 ---@field state "run"|"cached"|"skipped"
@@ -132,6 +146,8 @@ end
 ---@field seconds? number    what it will take, when it runs
 ---@field known? boolean     and it ran before, so that this is no guess
 ---@field decision? moonsand.build.Decision
+---@field hooks? {name: string, state: "run"|"cached"}[]   of its root, as far as that is known
+---  before what it is made of is there
 
 --- What a build of these targets would do, in order. Nothing is run. A task that waits for others
 --- may be found in the store after all, when these come out the same.
@@ -152,6 +168,7 @@ function Builder:plan(targets)
       step.seconds, step.known = node.seconds, node.timed
       step.decision = node.kind ~= "noexec" and decide.of(self, node) or nil
       step.why = step.decision and why.sentence(step.decision)
+      step.hooks = hooks_of(self, node)
       variables.release(node)
     end
     steps[i] = step
@@ -217,7 +234,7 @@ function Builder:closure(task)
     fault.throw("usage", ("'%s' is a recipe; a result is that of one task"):format(task),
       {hint = "moonsand tasks " .. task})
   end
-  return closure.of(wanted[1])
+  return closure.of(wanted[1], self.store)
 end
 
 --- Pin the result of a task under a name: a collection does not take it.

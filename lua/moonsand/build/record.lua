@@ -9,6 +9,7 @@ local HEADER <const> = "moonsand result 1"
 ---@field action string               the action key
 ---@field layer? string               digest of the work layer
 ---@field over string[]               digests of the layers it ran over, the newest first
+---@field hooks moonsand.build.Hooked[]   what was made over its root; it can be used without them
 ---@field trees table<string, string> name -> digest: "outputs", "sysroot"
 ---@field seconds number              how long it took
 ---@field alone? boolean               its work layer is not there (see resolve.lua)
@@ -23,6 +24,9 @@ function M.encode(record)
   local lines = {HEADER, "task " .. record.task, "action " .. record.action}
   if record.layer then lines[#lines + 1] = "layer " .. record.layer end
   for _, digest in ipairs(record.over or {}) do lines[#lines + 1] = "over " .. digest end
+  for _, hooked in ipairs(record.hooks or {}) do
+    lines[#lines + 1] = ("hook %s %s %s"):format(hooked.digest, hooked.key, hooked.name)
+  end
   for name, digest in order.sorted(record.trees or {}) do
     lines[#lines + 1] = ("tree %s %s"):format(name, digest)
   end
@@ -37,6 +41,11 @@ function take.task(record, rest) record.task = rest end
 function take.action(record, rest) record.action = rest end
 function take.layer(record, rest) record.layer = rest end
 function take.over(record, rest) table.insert(record.over, rest) end
+function take.hook(record, rest)
+  local digest, key, name = rest:match "^(%x+) (%S+) (.+)$"
+  if digest then table.insert(record.hooks, {digest = digest, key = key, name = name}) end
+end
+
 function take.seconds(record, rest) record.seconds = tonumber(rest) end
 function take.taint(record, rest) record.taint = rest end
 
@@ -50,7 +59,7 @@ end
 ---@return moonsand.build.Record?
 function M.decode(text)
   if not text or text:sub(1, #HEADER + 1) ~= HEADER .. "\n" then return nil end
-  local record = {over = {}, trees = {}}
+  local record = {over = {}, hooks = {}, trees = {}}
   for name, rest in text:gmatch "\n(%l+) ([^\n]*)" do
     if take[name] then take[name](record, rest) end
   end

@@ -101,7 +101,7 @@ end
 local function save(build, node, texts, result, seconds)
   node.record = {
     task = node.name, action = node.action, layer = result.layer, trees = result.trees,
-    over = resolve.over(node), seconds = seconds,
+    over = resolve.over(node), hooks = node.hooked, seconds = seconds,
     taint = not node.roots and "host" or nil,
   }
   if is_false(build) then return end

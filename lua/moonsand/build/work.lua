@@ -144,6 +144,7 @@ local function carry_out(self, list, checks)
     and jobserver.open(self.directory, self.jobs, make_pipe) or nil
   self.workshop = {
     store = self.store, fetcher = self.fetcher, directory = self.directory, jobs = pool,
+    events = self.events,
     audit = self.options.audit, signatures = self.signatures,
   }
   self.progress = estimate.progress(list, self.jobs)
@@ -205,6 +206,7 @@ local function remember(self, nodes)
     local found = node.record or {over = {}, trees = {}}
     add(found.layer)
     for _, digest in ipairs(found.over) do add(digest) end
+    for _, hooked in ipairs(found.hooks or {}) do add(hooked.digest) end
     for _, digest in pairs(found.trees) do add(digest) end
   end
   self.store:remember(order.keys(digests))

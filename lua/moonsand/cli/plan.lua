@@ -51,6 +51,16 @@ local function line(step, width)
   return (text:gsub("%s+$", "")) .. "\n"
 end
 
+-- The hooks of a task's root, as far as they are known.
+local function hooks(step)
+  local lines = {}
+  for i, one in ipairs(step.hooks or {}) do
+    lines[i] = ("  hook %s of its root: %s\n"):format(one.name,
+      one.state == "cached" and "cached" or "would run")
+  end
+  return table.concat(lines)
+end
+
 -- What runs, in the order of the graph; a task without work only stands for others.
 local function draw(steps, args, builder, ui)
   local width = 18
@@ -62,7 +72,7 @@ local function draw(steps, args, builder, ui)
   for _, step in ipairs(steps) do
     if args.verbose and step.decision then
       ui:print(ui:drawn(show.text(explain.follow(place, step.decision),
-        {here = core.realpath("."), all = true, verb = "would run"})))
+        {here = core.realpath("."), all = true, verb = "would run"}) .. hooks(step)))
     elseif args.all or step.state == "run" and step.decision then
       ui:print(ui:drawn(line(step, width)))
     end
@@ -79,7 +89,8 @@ function M.show(builder, args, ui)
   if args.json then
     ui:print(require "dkjson".encode({seconds = seconds, jobs = number, counts = counted(steps),
       tasks = setmetatable(steps, {__jsontype = "array"})}, {indent = true, keyorder = {
-        "seconds", "jobs", "counts", "tasks", "task", "state", "why", "known", "decision"}}), "\n")
+        "seconds", "jobs", "counts", "tasks", "task", "name", "state", "why", "known", "hooks",
+        "decision"}}), "\n")
     return
   end
   draw(steps, args, builder, ui)

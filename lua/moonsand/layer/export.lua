@@ -1,6 +1,7 @@
 --- Export: what one result needs, as one file: an OCI image layout in a tar archive, the same bytes
---- each time. Each tree is an image of its own name, the work layers are the image `work`; what
---- moonsand needs beside them is an artifact of the same layout.
+--- each time. Each tree is an image of its own name, the work layers are the image `work`, what
+--- hooks made over roots is the image `hooks`; what moonsand needs beside them is an artifact of
+--- the same layout.
 local core = require "moonsand.core"
 local disk = require "moonsand.layer.disk"
 local fault = require "moonsand.fault"
@@ -18,6 +19,7 @@ M.HEADER = "moonsand closure 1"
 ---@field task string                               whose result it is, for people
 ---@field trees {name: string, digest: string}[]
 ---@field layers string[]                           work layers, the lowest first
+---@field hooks? string[]                           what was made over the roots of tasks
 ---@field records {kind: string, key: string}[]
 
 local Job = {}
@@ -66,14 +68,14 @@ local function add_trees(job)
   end
 end
 
-local function add_layers(job)
+local function add_layers(job, name, digests)
   local blobs = {}
-  for i, digest in ipairs(job.closure.layers) do
+  for i, digest in ipairs(digests) do
     blobs[i] = job:pack("layer", digest)
     local over = require "moonsand.layer.freeze".over(job.store:layer(digest):read_manifest())
     job:say("layer", digest, blobs[i].digest, table.unpack(over))
   end
-  if #blobs > 0 then job:image("work", blobs) end
+  if #blobs > 0 then job:image(name, blobs) end
 end
 
 local function add_records(job)
@@ -149,7 +151,8 @@ function M.run(store, closure, path)
   local job = setmetatable({store = store, closure = closure, scratch = scratch, blobs = {},
     packed = {}, manifests = {}, count = 0, lines = {M.HEADER, "task " .. closure.task}}, Job)
   add_trees(job)
-  add_layers(job)
+  add_layers(job, "work", closure.layers)
+  add_layers(job, "hooks", closure.hooks or {})
   add_records(job)
   replace(path, function(out) write(job, out) end)
   return disk.must("look at", core.stat(path)).size

@@ -54,13 +54,13 @@ function M.get(store, kind, key)
 end
 
 --- The digests that a record needs: without them it leads nowhere. What a line that begins with
---- "over " names is only told: a result can be used without the layers it was made over; and one
---- that has trees ("tree ...") without its own ("layer ...").
+--- "over " or "hook " names is only told: a result can be used without the layers it was made over;
+--- and one that has trees ("tree ...") without its own ("layer ...").
 ---@param text string
 ---@return string[]
 function M.needs(text)
   local list = {}
-  text = ("\n" .. text):gsub("\nover [^\n]*", "")
+  text = ("\n" .. text):gsub("\nover [^\n]*", ""):gsub("\nhook [^\n]*", "")
   if text:find("\ntree ") then text = text:gsub("\nlayer [^\n]*", "") end
   for word in text:gmatch("%f[%x]%x+") do
     if #word == 64 then list[#list + 1] = word end
