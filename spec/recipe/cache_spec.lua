@@ -46,6 +46,26 @@ include conf/local.conf
     assert.are.equal(0, read().read)
   end)
 
+  it("keeps what is known of each configuration for itself", function()
+    scratch:file("conf/local.conf", 'BBMULTICONFIG = "small"\nBBMASK = "${HIDDEN}"\n' ..
+      "include conf/${BB_CURRENT_MC}.conf\n")
+    scratch:file("conf/small.conf", 'HIDDEN = "/b.bb"\n')
+    local function read_both()
+      local all, config = read()
+      local small = survey.read(config:multiconfig "small")
+      return all, small
+    end
+    local all, small = read_both()
+    assert.are.same({2, 1, 1}, {all.read, small.read, #small.recipes})
+    all, small = read_both()
+    assert.are.same({0, 0, 2, 1}, {all.read, small.read, #all.recipes, #small.recipes})
+    assert.is_nil(all.recipes[1].configuration)
+    assert.are.equal("small", small.recipes[1].configuration)
+    scratch:file("conf/small.conf", 'HIDDEN = "/a.bb" \n')
+    all, small = read_both()
+    assert.are.same({0, 1, "b"}, {all.read, small.read, small.recipes[1].name})
+  end)
+
   it("keeps neither the stores nor the statements of many", function()
     for i = 1, 70 do
       scratch:file(("r/many%d.bb"):format(i), "require r/a.inc\nB = \"1\"\naddtask y\n")

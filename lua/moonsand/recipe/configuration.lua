@@ -68,17 +68,22 @@ function M.read(options)
   return opened(options, "")
 end
 
+-- What BitBake refuses, and what could not be told from the rest of "mc:NAME:RECIPE", or is no name
+-- of a directory.
+local function check_form(config, name)
+  if not name:find("^%d") and not name:find("[/:*]") and name ~= "." and name ~= ".." then return end
+  fault.throw("recipe", ("a multiconfig cannot be called '%s'"):format(name), {
+    where = config.data:place("BBMULTICONFIG"), reason = "syntax",
+    hint = "its name begins with no digit, and has no '/', ':' and '*'"})
+end
+
 --- The names of all configurations: the main one, "", then those of BBMULTICONFIG.
 ---@return string[]
 function Configuration:names_of_all()
   if self ~= self.main then return self.main:names_of_all() end
   local names, seen = {""}, {[""] = true}
   for _, name in ipairs(words(self.data:get("BBMULTICONFIG"))) do
-    if name:find("^%d") then
-      fault.throw("recipe", ("a multiconfig cannot be called '%s'"):format(name), {
-        where = self.data:place("BBMULTICONFIG"), reason = "syntax",
-        hint = "its name begins with no digit"})
-    end
+    check_form(self, name)
     if not seen[name] then names[#names + 1] = name end
     seen[name] = true
   end
