@@ -47,8 +47,8 @@ include conf/local.conf
   end)
 
   it("keeps what is known of each configuration for itself", function()
-    scratch:file("conf/local.conf", 'BBMULTICONFIG = "small"\nBBMASK = "${HIDDEN}"\n' ..
-      "include conf/${BB_CURRENT_MC}.conf\n")
+    scratch:file("conf/local.conf", 'BBMULTICONFIG = "small"\nHIDDEN = "/none"\n' ..
+      'BBMASK = "${HIDDEN}"\n' .. "include conf/${BB_CURRENT_MC}.conf\n")
     scratch:file("conf/small.conf", 'HIDDEN = "/b.bb"\n')
     local function read_both()
       local all, config = read()

@@ -71,7 +71,7 @@ end
 -- What BitBake refuses, and what could not be told from the rest of "mc:NAME:RECIPE", or is no name
 -- of a directory.
 local function check_form(config, name)
-  if not name:find("^%d") and not name:find("[/:*]") and name ~= "." and name ~= ".." then return end
+  if not name:find("^%d") and not name:find("[/:*]") and not name:find("^%.%.?$") then return end
   fault.throw("recipe", ("a multiconfig cannot be called '%s'"):format(name), {
     where = config.data:place("BBMULTICONFIG"), reason = "syntax",
     hint = "its name begins with no digit, and has no '/', ':' and '*'"})
