@@ -50,9 +50,10 @@ $(O)/core/%.o: core/%.c $(wildcard core/*.h)
 LUA_LIBS = -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive -lm
 STATIC_LIBS = $(CORE_LIBS:-l%=-l:lib%.a)
 
-$(O)/bin/bundle.h: bin/bundle.lua bin/slim.lua bin/start.lua $(modules)
+$(O)/bin/bundle.h: bin/bundle.lua bin/slim.lua bin/start.lua $(modules) $(O)/moonsand/core.so
 	@mkdir -p $(@D)
-	$(LUA) bin/bundle.lua $(@D) $(modules)
+	LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
+	  $(LUA) bin/bundle.lua $(@D) $(modules)
 
 $(O)/bin/%.o: bin/%.c bin/memory.h $(O)/bin/bundle.h
 	$(CC) $(CFLAGS) $(WARN) -I/usr/include/lua5.4 -I$(O)/bin -Wa,-I$(O)/bin -c -o $@ $<

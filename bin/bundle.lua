@@ -23,10 +23,27 @@ local function module_name(path)
   return (path:gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", "."))
 end
 
+local function read(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read "a"
+end
+
 local list = {}
 
 local function add(name, path, shown)
   list[#list + 1] = {name = name, source = path, path = shown}
+end
+
+--- The filter of system calls that most sandboxes have, as the core compiles it now: a module of
+--- its own, for as long as what it was made of is the same (lua/moonsand/sandbox/filter.lua). A
+--- core that Lua cannot load, such as one with sanitizers, has none ready.
+local function add_filter()
+  local loaded, filter = pcall(require, "moonsand.sandbox.filter")
+  if not loaded then return end
+  local step = filter.step {}
+  list[#list + 1] = {name = "moonsand.sandbox.ready", also = "moonsand.sandbox.filter",
+    source = "lua/moonsand/sandbox/preset.lua", path = "moonsand/sandbox/preset.lua",
+    text = ("return {[%q] = %q}"):format(step.name, step.program)}
 end
 
 add("start", "bin/start.lua", "../bin/start.lua")
@@ -38,6 +55,7 @@ for _, name in ipairs {"argparse", "dkjson"} do
   local path = package.searchpath(name, package.path)
   if path and path:sub(1, 1) == "/" then add(name, path, path) end
 end
+add_filter()
 table.sort(list, function(a, b) return a.name < b.name end) -- bin/moonsand.c looks by halves
 
 local bin <close> = assert(io.open(directory .. "/bundle.bin", "wb"))
@@ -45,11 +63,12 @@ local header <close> = assert(io.open(directory .. "/bundle.h", "w"))
 local at = 0
 for i, state in ipairs(states(list)) do
   local module = list[i]
-  local source <close> = assert(io.open(module.source, "rb"))
   local prefix = module.path:sub(1, 1) == "/" and "@" or "@lua/"
-  local code = slim(string.dump(assert(load(source:read "a", prefix .. module.path, "t"))))
+  local text = module.text or read(module.source)
+  local code = slim(string.dump(assert(load(text, prefix .. module.path, "t"))))
   assert(bin:write(code))
-  assert(header:write(("{\"%s\", \"%s\", %s, %sLL, %d, %d},\n"):format(module.name, module.path,
-    state.size, state.mtime_ns, at, #code)))
+  assert(header:write(("{\"%s\", \"%s\", %s, %sLL, %d, %d, %s},\n"):format(module.name,
+    module.path, state.size, state.mtime_ns, at, #code,
+    module.also and ('"%s"'):format(module.also) or "NULL")))
   at = at + #code
 end

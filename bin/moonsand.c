@@ -24,6 +24,7 @@ typedef struct Module {
   const char *name, *path; /* a path that is not absolute is below the directory of modules */
   long long size, mtime_ns; /* of the source */
   size_t at, length; /* of its code in the bundle */
+  const char *also; /* another module that it was made of, or NULL */
 } Module;
 
 /* bin/bundle.lua writes both; the names are sorted. */
@@ -48,12 +49,23 @@ static const Module *find_module(const char *name)
   return bsearch(name, modules, sizeof modules / sizeof *modules, sizeof *modules, compare_name);
 }
 
-static int unchanged(const Module *module, const char *path)
+/* On the top of the stack */
+static const char *push_path(lua_State *L, const Module *module, const char *directory)
 {
+  return module->path[0] == '/' ? lua_pushstring(L, module->path)
+                                : lua_pushfstring(L, "%s/%s", directory, module->path);
+}
+
+static int unchanged(lua_State *L, const Module *module, const char *directory)
+{
+  const Module *also = module->also ? find_module(module->also) : NULL;
+  int found;
   struct stat st;
 
-  return stat(path, &st) == 0 && st.st_size == module->size &&
-         st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec == module->mtime_ns;
+  found = stat(push_path(L, module, directory), &st) == 0 && st.st_size == module->size &&
+          st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec == module->mtime_ns;
+  lua_pop(L, 1);
+  return found && (!also || unchanged(L, also, directory));
 }
 
 static int load_module(lua_State *L, const Module *module)
@@ -69,13 +81,9 @@ static int compiled(lua_State *L)
 {
   const Module *module = find_module(luaL_checkstring(L, 1));
   const char *directory = luaL_checkstring(L, 2);
-  const char *path;
 
-  if (!module) return 0;
-  path = module->path[0] == '/' ? module->path
-                                : lua_pushfstring(L, "%s/%s", directory, module->path);
-  if (!unchanged(module, path) || load_module(L, module) != LUA_OK) return 0;
-  lua_pushstring(L, path);
+  if (!module || !unchanged(L, module, directory) || load_module(L, module) != LUA_OK) return 0;
+  push_path(L, module, directory);
   return 2;
 }
 

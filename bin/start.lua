@@ -47,4 +47,8 @@ end
 package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(home.lua, home.lua, package.path)
 package.cpath = ("%s/?.so;%s"):format(home.lib, package.cpath)
 table.insert(package.searchers, 2, function(name) return compiled(name, home.lua) end)
+package.preload["moonsand.sandbox.ready"] = function(name)
+  local ready = compiled(name, home.lua)
+  return ready and ready() or {}
+end
 require("moonsand.cli.main").main(arg, home)

@@ -1,9 +1,10 @@
 --- Which system calls the program may make: from the options `seccomp`, `nested`, `fsync` and
 --- `chown` to one step of the plan.
+local lazy = require "moonsand.lazy"
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local order = require "moonsand.order"
-local preset = require "moonsand.sandbox.preset"
+local preset = lazy "moonsand.sandbox.preset"
 
 local M = {}
 
@@ -149,7 +150,12 @@ local function title(options)
   return table.concat(parts, ", ")
 end
 
-local cache = {} ---@type table<string, string>   the program of a preset, by its title
+local cache ---@type table<string, string>   the program of a preset, by its title
+
+--- The command brings the commonest one with it (bin/bundle.lua); Lua alone has to compile it.
+local function ready()
+  return package.preload["moonsand.sandbox.ready"] and require "moonsand.sandbox.ready" or {}
+end
 
 local function check(options)
   for key, known in order.sorted(choices) do
@@ -181,6 +187,7 @@ function M.step(options)
   if type(given) == "table" then
     return {"seccomp", program = compiled(policy(given, options)), name = name}
   end
+  cache = cache or ready()
   cache[name] = cache[name] or compiled(policy({preset = given}, options))
   return {"seccomp", program = cache[name], name = name}
 end
