@@ -5,6 +5,7 @@ hook_ldconfig[paths] = "sbin/ldconfig usr/sbin/ldconfig"
 hook_ldconfig() {
     for ldconfig in /sbin/ldconfig /usr/sbin/ldconfig; do
         [ -x "$ldconfig" ] || continue
+        [ -d /etc ] || mkdir /etc
         "$ldconfig"
         rm -rf /var/cache/ldconfig
         return

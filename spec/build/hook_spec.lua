@@ -15,7 +15,6 @@ do_install() {
         done
     done
     mv ${D}/bin/bash ${D}/bin/sh
-    mkdir ${D}/etc
 }
 ]]
 
@@ -95,6 +94,16 @@ describe("a hook over a root of layers", function()
     local options = builder:enter "p:test"
     options.command = {"/bin/sh", "-c", "five"}
     assert.are.equal("five: 5\n", sandbox.new(options):run().stdout)
+  end)
+
+  it("has a directory for the loader's cache where no layer brings one", function()
+    write("none", [[
+do_test[depends] = "system:do_install"
+do_test() {
+    test -s /etc/ld.so.cache
+}
+]])
+    assert.is_true(here:build({"p:test"}).ok, here:log "p:test")
   end)
 
   it("runs again for another stack, sees all of it, and leaves nothing of the sandbox", function()
