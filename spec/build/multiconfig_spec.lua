@@ -152,6 +152,19 @@ do_install() {
     assert.matches("multiconfig/small.conf:1$", compile.because.changes[1].where)
   end)
 
+  it("fetches once what two configurations have from the same place", function()
+    here:write {["tool/files/text"] = "text\n", ["tool/tool_1.bb"] = [[
+SRC_URI = "file://text"
+do_compile[noexec] = "1"
+do_install() {
+    install -D ${WORKDIR}/text ${D}/text
+}
+]]}
+    local summary = here:build({"mc:small:tool:fetch", "mc:large:tool:fetch"}, {jobs = 2})
+    assert.is_true(summary.ok)
+    assert.are.equal("ok cached", outcomes(summary, "mc:small:tool:fetch", "mc:large:tool:fetch"))
+  end)
+
   it("does not run at the same time what one lock file is for", function()
     here:write {["tool/tool_1.bb"] = plain .. [[
 do_compile[noexec] = "1"

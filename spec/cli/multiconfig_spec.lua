@@ -94,6 +94,25 @@ describe("with several configurations", function()
       1, true))
   end)
 
+  it("says of which a recipe is wrong that [mcdepends] reaches", function()
+    scratch:file("conf/multiconfig/large.conf", 'WRONG = "."\n')
+    scratch:file("r/tool_1.bb", "require ${@'x.inc' if d.getVar('WRONG') else ''}\n")
+    local code, _, err = call("graph", "image")
+    assert.are.equal(2, code)
+    assert.is_truthy(err:find("tool_1.bb:1: mc:large: Could not include required file x.inc", 1,
+      true))
+    assert.are.equal(0, (call("graph", "mc:small:tool")))
+  end)
+
+  it("vars --all has them as JSON", function()
+    local _, out = call("vars", "--all", "--json", "mc:small:tool", "tool")
+    local lines = {}
+    for line in out:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    assert.are.equal(2, #lines)
+    assert.is_truthy(lines[1]:find('"of 1"', 1, true))
+    assert.is_truthy(lines[2]:find('"of 2"', 1, true))
+  end)
+
   it("refuses one that there is not, by a name that it could have", function()
     local code, _, err = call("graph", "mc:tiny:tool")
     assert.are.equal(2, code)

@@ -10,14 +10,17 @@ local M = {}
 ---@param nodes moonsand.build.Node[]   topological
 ---@param times moonsand.build.Times
 function M.weigh(nodes, times)
+  local waited = {} -- for a node that others take the result of: the weight of these
   for i = #nodes, 1, -1 do
     local node = nodes[i]
-    local below = 0
+    local below = waited[node] or 0
     for _, user in ipairs(node.needed_by) do
       if user.run and user.weight > below then below = user.weight end
     end
     node.seconds, node.timed = times:of(node)
     node.weight = node.seconds + below
+    local twin = node.twin
+    if twin then waited[twin] = math.max(waited[twin] or 0, node.weight) end
   end
 end
 

@@ -67,7 +67,7 @@ end
 -- Tasks of two configurations with the same intent are one: the later one takes the result of the
 -- other. What is never the same has no twin.
 local function find_twin(node, by)
-  if node.stale or node.kind == "noexec" or node.kind == "fetch" then return nil end
+  if node.stale or node.kind == "noexec" then return nil end
   local first = by[node.intent]
   by[node.intent] = first or node
   return first

@@ -130,10 +130,11 @@ end
 ---@param config moonsand.recipe.Configuration
 ---@param name string
 ---@return moonsand.recipe.Recipe[]
+---@return moonsand.recipe.Configuration   that they were read with
 function M.variants(config, name)
   config, name = split(config, name)
   local _, list = config:load(M.recipe(config, name).file)
-  return list
+  return list, config
 end
 
 --- Where store, downloads and logs are: `--state`, MOONSAND_DIR, or among the user's caches.

@@ -121,8 +121,9 @@ local function dump_all(args, ui)
     if args.bare then
       record = dump.bare(project.absolute(name), null, python)
     else
-      record = dump.recipe(project.variants(config, name), null)
-      config.loaded[record.file] = nil -- there may be many more
+      local variants, of = project.variants(config, name)
+      record = dump.recipe(variants, null)
+      of.loaded[record.file] = nil -- there may be many more
     end
     ui:print(encoder:encode(record), "\n")
   end

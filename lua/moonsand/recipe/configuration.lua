@@ -206,13 +206,21 @@ function Configuration:load_with(file, appends)
   return list[1], list
 end
 
+-- A recipe may be wrong in one configuration only.
+local function refuse_failure(config, problem)
+  if config.name ~= "" and fault.is(problem) then
+    problem.message = ("mc:%s: %s"):format(config.name, problem.message)
+  end
+  error(problem, 0)
+end
+
 --- The catalogue of all recipes. The first error in one is thrown.
 ---@param all? moonsand.recipe.Survey   when they were read already
 ---@return moonsand.recipe.Catalogue
 function Configuration:catalogue(all)
   if not self.known then
     all = all or survey.read(self)
-    if all.failures[1] then error(all.failures[1].problem, 0) end
+    if all.failures[1] then refuse_failure(self, all.failures[1].problem) end
     self.known = catalogue.new(self.data, all.recipes, self.warnings)
   end
   return self.known

@@ -28,7 +28,8 @@ function Recipe:__index(key)
 end
 
 function Recipe:__tostring()
-  return ("recipe %s %s   tasks: %s"):format(self.name, self.version,
+  return ("recipe %s %s   tasks: %s"):format(
+    multiconfig.name(rawget(self, "recipe")), self.version,
     table.concat(self:tasks(), " "))
 end
 
