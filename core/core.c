@@ -8,6 +8,7 @@ static const Opener openers[] = {
   open_tty, open_poll, open_process, open_plan, open_verbs, open_rlimits, open_syscalls,
   open_filter, open_landlock, open_capabilities, open_namespaces, open_idmapped, open_pass,
   open_interrupt, open_bound, open_edit, open_watch, open_observe, open_kernel,
+  open_verity,
 };
 
 EXPORT int luaopen_moonsand_core(lua_State *L);

@@ -18,6 +18,7 @@ void open_handles(lua_State *L); /* open.c */
 void open_fs(lua_State *L);
 void open_kernel(lua_State *L);
 void open_xattrs(lua_State *L);
+void open_verity(lua_State *L);
 void open_lock(lua_State *L);
 void open_self(lua_State *L);
 void open_hash(lua_State *L);

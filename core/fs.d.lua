@@ -1,6 +1,6 @@
 ---@meta
--- core/fs.c, lock.c, hash.c, tree.c, remove.c, self.c: what moonsand.core says about files, and of
--- this process.
+-- core/fs.c, lock.c, hash.c, tree.c, remove.c, self.c, verity.c: what moonsand.core says about files,
+-- and of this process.
 -- The world's refusal is always nil, "path: why", errno.
 
 ---@class moonsand.core
@@ -139,6 +139,17 @@ function core.xattr(path, name) end
 ---@param value string
 ---@return true?, string? message, integer? errno
 function core.set_xattr(path, name, value) end
+
+--- Protect a regular file by fs-verity: from now on nobody writes to it, and what was changed on the
+--- disk cannot be read. Also true of one that has it. Nobody may have it open for writing.
+---@param path string
+---@return true?, string? message, integer? errno
+function core.enable_verity(path) end
+
+--- fs-verity's digest of a file, as the kernel knows it; false when it is not protected.
+---@param path string
+---@return string|false|nil, string? message, integer? errno
+function core.measure_verity(path) end
 
 --- type: "ext4", "xfs", "btrfs", "tmpfs", "overlay", "nfs", "fuse", ... or "other"; bytes.
 ---@param path string

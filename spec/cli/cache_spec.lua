@@ -171,3 +171,20 @@ describe("moonsand cache", function()
     end
   end)
 end)
+
+describe("moonsand cache protect", function()
+  it("is refused without fs-verity, with what it takes; off is always possible", function()
+    local room <close> = stocked()
+    local code, _, err = cache(room, "protect", "on")
+    if code == 0 then return pending "this file system has fs-verity" end
+    assert.are.equal(1, code)
+    assert.matches("fs%-verity: .*does not have it", err)
+    assert.matches("tune2fs %-O verity", err)
+    local off, out = cache(room, "protect", "off")
+    assert.are.equal(0, off)
+    assert.matches("not protected by fs%-verity", out)
+    for _, words in ipairs {{"perhaps"}, {}, {"on", "off"}} do
+      assert.are.equal(2, (cache(room, "protect", table.unpack(words))))
+    end
+  end)
+end)

@@ -223,7 +223,8 @@ describe("a closed gate", function()
     local result = sandbox.new {command = {"lua5.4", "-e", prelude .. [[
       show "observe" run {command = {"true"}, observe = {"/"}, proc = "bind"}]]}, nested = true,
       observe = {"/usr"}, binds = {{source = core.realpath ".", target = "/src"}}, cwd = "/src",
-      env = {LUA_PATH = package.path, LUA_CPATH = package.cpath}}:run()
+      env = {LUA_PATH = package.path, LUA_CPATH = package.cpath,
+        LD_PRELOAD = os.getenv "LD_PRELOAD", ASAN_OPTIONS = os.getenv "ASAN_OPTIONS"}}:run()
     local fix = "the kernel allows one observer: start it outside of what observes this process"
     assert.matches("^false\tobserving programs[^\n]* process is observed already", result.stdout)
     assert.matches("\ncost\t[^\n]*%-%-audit=full", result.stdout)

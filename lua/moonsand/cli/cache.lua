@@ -13,9 +13,10 @@ function M.define(parser)
     .. "every byte of it, collect (gc) what nobody needs; export the result of a task to a file, "
     .. "import such a file; pin a result, so that gc does not take it.")
   parser:argument("what"):choices {"list", "size", "verify", "gc", "export", "import", "pin",
-    "unpin"}:description("list, size, verify, gc, export, import, pin or unpin")
+    "unpin", "protect"}
+    :description("list, size, verify, gc, export, import, pin, unpin or protect")
   parser:argument("words"):args("*"):argname("WORD")
-    :description("export TASK FILE, import FILE, pin NAME TASK, unpin NAME")
+    :description("export TASK FILE, import FILE, pin NAME TASK, unpin NAME, protect on|off")
   parser:option("--state"):argname("DIR")
     :description("where the store is (MOONSAND_DIR, else ~/.cache/moonsand)")
   parser:flag("--json"):description("as JSON")

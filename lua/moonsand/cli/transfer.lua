@@ -1,5 +1,5 @@
---- `moonsand cache export|import|pin|unpin`: a result that goes to another store, and what a
---- collection must not take.
+--- `moonsand cache export|import|pin|unpin|protect`: a result that goes to another store, what a
+--- collection must not take, and what nobody can write to.
 local fault = require "moonsand.fault"
 local project = require "moonsand.cli.project"
 
@@ -77,6 +77,22 @@ function M.unpin(args, ui)
   end
   store:pin(name, {})
   show(ui, args, {name = name}, {"name"}, name .. ": what it named may be collected")
+  return 0
+end
+
+---@param args table
+---@param ui moonsand.Interface
+---@return integer code
+function M.protect(args, ui)
+  local word = words(args, "on|off")
+  if word ~= "on" and word ~= "off" then
+    fault.throw("usage", ("'cache protect %s': it is 'on' or 'off'"):format(word))
+  end
+  local store <close> = store_of(ui, args)
+  store:protect(word == "on")
+  show(ui, args, {protects = store:protects()}, {"protects"}, word == "on"
+    and "the files of what is published from now on are protected by fs-verity"
+    or "what is published from now on is not protected by fs-verity")
   return 0
 end
 

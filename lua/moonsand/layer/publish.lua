@@ -6,13 +6,15 @@ local disk = require "moonsand.layer.disk"
 local layout = require "moonsand.layer.layout"
 local seal = require "moonsand.layer.seal"
 local share = require "moonsand.layer.share"
+local verity = require "moonsand.layer.verity"
 
 local M = {}
 
 -- "key value" lines, sealed for a place.
 local function meta_text(store, place, meta)
   local lines = {}
-  for _, key in ipairs {"kind", "name", "files", "bytes", "published", "boot", "durable", "over"} do
+  for _, key in ipairs {"kind", "name", "files", "bytes", "published", "boot", "durable", "verity",
+    "over"} do
     if meta[key] ~= nil then
       lines[#lines + 1] = key .. " " .. tostring(meta[key]):gsub("\n", " ") .. "\n"
     end
@@ -105,11 +107,13 @@ end
 local function pack(store, parcel, folder, place)
   disk.must("prepare", core.remove_tree(folder))
   disk.must("prepare", core.mkdir(folder, 493)) -- 0755
+  -- It was hashed just now, and nobody writes to it any more.
+  local protected = verity.is_on(store.path) and verity.protect(parcel.content) or nil
   disk.write(folder .. "/manifest", parcel.manifest)
   disk.write(folder .. "/meta", meta_text(store.path, place, {kind = parcel.kind,
     name = parcel.name, files = parcel.files, bytes = parcel.bytes, over = parcel.over,
     published = core.time_ns(), boot = store.boot,
-    durable = store.sync_mode == "each" and "yes" or nil}))
+    durable = store.sync_mode == "each" and "yes" or nil, verity = protected}))
   if parcel.kind == "layer" then return end
   share.directory(store.share, folder)
   share.file(store.share, folder .. "/manifest")

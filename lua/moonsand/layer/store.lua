@@ -20,6 +20,7 @@ local seal = require "moonsand.layer.seal"
 local trashes = require "moonsand.layer.trash"
 local use = require "moonsand.layer.use"
 local verify = require "moonsand.layer.verify"
+local verity = require "moonsand.layer.verity"
 
 local M = {}
 
@@ -269,6 +270,19 @@ end
 ---@param digests string[]
 function Store:remember(digests)
   roots.remember(self, digests)
+end
+
+--- Are the files of what is published from now on protected by fs-verity? A setting of the store,
+--- for all who use it; refused where the file system or the kernel cannot do it.
+---@param on boolean
+function Store:protect(on)
+  verity.set(self, on)
+end
+
+--- Is it so?
+---@return boolean
+function Store:protects()
+  return verity.is_on(self.path)
 end
 
 --- Write a result and what it needs to a file: see export.lua.

@@ -12,6 +12,7 @@ local roots = require "moonsand.layer.roots"
 local seal = require "moonsand.layer.seal"
 local trash = require "moonsand.layer.trash"
 local tree = require "moonsand.layer.tree"
+local verity = require "moonsand.layer.verity"
 
 local M = {}
 
@@ -54,9 +55,11 @@ end
 local parts = {t = true, manifest = true, meta = true}
 
 local function beside(store, place)
-  local problems = {}
-  if not publish.read_meta(store, place) then
+  local problems, meta = {}, publish.read_meta(store, place)
+  if not meta then
     problems[1] = "the file 'meta' is not as it was written"
+  elseif meta.verity then
+    problems = verity.problems(place .. "/t", meta.verity)
   end
   for _, name in ipairs(disk.names(place)) do
     if not parts[name] then problems[#problems + 1] = ("'%s' does not belong here"):format(name) end
