@@ -25,7 +25,7 @@ pages = $(wildcard docs/*.[1-8])
 # For editors: what the functions in C take and return. Lua modules have it in their sources.
 stubs = $(wildcard core/*.d.lua)
 
-all: $(O)/moonsand/core.so $(O)/moonsand/moonsand
+all: $(O)/moonsand/core.so $(O)/moonsand/moonsand $(O)/moonsand/full/moonsand
 
 $(O)/moonsand/core.so: $(objects)
 	@mkdir -p $(@D)
@@ -46,7 +46,9 @@ $(O)/core/%.o: core/%.c $(wildcard core/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -c -o $@ $<
 
-# The command: Lua, the core and the compiled modules in one file, for it to start fast.
+# The command: Lua, the core and the compiled modules in one file, for it to start fast; without a
+# loader, and with one for what needs libraries (bin/alone.c).
+program = $(O)/bin/moonsand.o $(O)/bin/memory.o $(objects)
 LUA_LIBS = -Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive -lm
 STATIC_LIBS = $(CORE_LIBS:-l%=-l:lib%.a)
 
@@ -55,11 +57,16 @@ $(O)/bin/bundle.h: bin/bundle.lua bin/slim.lua bin/start.lua $(modules) $(O)/moo
 	LUA_PATH='./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='$(O)/?.so;;' \
 	  $(LUA) bin/bundle.lua $(@D) $(modules)
 
-$(O)/bin/%.o: bin/%.c bin/memory.h $(O)/bin/bundle.h
+$(O)/bin/%.o: bin/%.c $(wildcard bin/*.h) $(O)/bin/bundle.h
 	$(CC) $(CFLAGS) $(WARN) -I/usr/include/lua5.4 -I$(O)/bin -Wa,-I$(O)/bin -c -o $@ $<
 
-$(O)/moonsand/moonsand: $(O)/bin/moonsand.o $(O)/bin/memory.o $(objects)
-	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -Wl,-E -o $@ $^ $(LUA_LIBS) $(STATIC_LIBS)
+$(O)/moonsand/moonsand: $(O)/bin/alone.o $(program)
+	$(CC) $(CFLAGS) -pthread -static-pie -Wl,--wrap=dlopen,--wrap=dlerror $(LDFLAGS) -o $@ $^ \
+	  $(LUA_LIBS) $(STATIC_LIBS)
+
+$(O)/moonsand/full/moonsand: $(program)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -pthread $(LDFLAGS) -Wl,-E -Wl,-z,now -o $@ $^ $(LUA_LIBS) $(STATIC_LIBS)
 
 # The two commands. Each looks first for the Debian packages that it uses (.ci/need).
 demo:
@@ -171,6 +178,7 @@ ZSHDIR = $(PREFIX)/share/zsh/site-functions
 install: all $(completions)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(LIBDIR)/moonsand'
 	install -m 755 $(O)/moonsand/moonsand '$(DESTDIR)$(PREFIX)/bin/moonsand'
+	install -D -m 755 $(O)/moonsand/full/moonsand '$(DESTDIR)$(PREFIX)/lib/moonsand/moonsand'
 	install -m 755 $(O)/moonsand/core.so '$(DESTDIR)$(LIBDIR)/moonsand/core.so'
 	for file in $(patsubst lua/%,%,$(modules)); do \
 	  install -p -D -m 644 "lua/$$file" "$(DESTDIR)$(LUADIR)/$$file" || exit; done
@@ -186,6 +194,7 @@ install: all $(completions)
 
 uninstall:
 	rm -f '$(DESTDIR)$(PREFIX)/bin/moonsand'
+	rm -rf '$(DESTDIR)$(PREFIX)/lib/moonsand'
 	rm -rf '$(DESTDIR)$(LUADIR)/moonsand' '$(DESTDIR)$(LIBDIR)/moonsand' '$(DESTDIR)$(SHAREDIR)'
 	rm -f '$(DESTDIR)$(BASHDIR)/moonsand' '$(DESTDIR)$(FISHDIR)/moonsand.fish' '$(DESTDIR)$(ZSHDIR)/_moonsand'
 	for page in $(pages); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done

@@ -35,12 +35,9 @@ local function add(name, path, shown)
 end
 
 --- The filter of system calls that most sandboxes have, as the core compiles it now: a module of
---- its own, for as long as what it was made of is the same (lua/moonsand/sandbox/filter.lua). A
---- core that Lua cannot load, such as one with sanitizers, has none ready.
+--- its own, for as long as what it was made of is the same (lua/moonsand/sandbox/filter.lua).
 local function add_filter()
-  local loaded, filter = pcall(require, "moonsand.sandbox.filter")
-  if not loaded then return end
-  local step = filter.step {}
+  local step = require("moonsand.sandbox.filter").step {}
   list[#list + 1] = {name = "moonsand.sandbox.ready", also = "moonsand.sandbox.filter",
     source = "lua/moonsand/sandbox/preset.lua", path = "moonsand/sandbox/preset.lua",
     text = ("return {[%q] = %q}"):format(step.name, step.program)}

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alone.h"
 #include "memory.h"
 
 enum { BUG = 70, CREDIT = 4096 /* KiB */ };
@@ -38,6 +39,8 @@ __asm__(".pushsection .rodata\n"
 extern const char moonsand_bundle[];
 
 extern int luaopen_moonsand_core(lua_State *L);
+
+#pragma weak make_way
 
 static int compare_name(const void *name, const void *module)
 {
@@ -149,9 +152,11 @@ static int start(lua_State *L)
 
 int main(int argc, char **argv)
 {
-  lua_State *L = lua_newstate(memory_for_lua, NULL);
+  lua_State *L;
 
   (void)argc;
+  if (make_way) make_way(argv);
+  L = lua_newstate(memory_for_lua, NULL);
   if (!L) return BUG;
   lua_setwarnf(L, on_warning, NULL);
   lua_gc(L, LUA_GCGEN, 0, 0); /* as the lua command */

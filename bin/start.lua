@@ -33,9 +33,13 @@ local function locate(bin)
   end
 end
 
--- "x/bin/moonsand" and, in a checkout, "x/build/moonsand/moonsand" -> "x/bin"
+-- "x/bin/moonsand" -> "x/bin"; the same for what it is a link to, and for what that makes way for
+-- (bin/alone.c).
 local function directory(path)
-  return path:gsub("/build/moonsand/moonsand$", "/bin/moonsand"):match("^(.*)/[^/]*$") or "."
+  for _, place in ipairs {"/build/moonsand", "/build/moonsand/full", "/lib/moonsand"} do
+    path = path:gsub(place .. "/moonsand$", "/bin/moonsand")
+  end
+  return path:match("^(.*)/[^/]*$") or "."
 end
 
 local home = locate(directory(arg[0])) or locate(directory(exe))

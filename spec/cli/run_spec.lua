@@ -215,6 +215,22 @@ describe("bin/moonsand", function()
     assert.is_truthy(version(dir):find("module 'moonsand.cli.version' not found", 1, true))
   end)
 
+  it("runs a sandbox alone, and makes way for what is beside it or in lib for all else", function()
+    local dir <close> = host.scratch()
+    checkout(dir)
+    local full, lib = dir.path .. "/build/moonsand/full", dir.path .. "/build/lib"
+    local own = "cd " .. dir.path .. " && bin/moonsand "
+    assert.is_truthy(version(dir):find "^moonsand %d")
+    assert(core.mkdir(lib))
+    assert(os.rename(full, lib .. "/moonsand"))
+    assert.is_truthy(version(dir):find "^moonsand %d")
+    assert.are.equal("1\n", shell(own .. "run -- sh -c 'echo $$' | wc -l"))
+    assert(os.remove(lib .. "/moonsand/moonsand"))
+    assert.are.equal("1\n", shell(own .. "run -- sh -c 'echo $$' | wc -l"))
+    assert.matches("^moonsand: cannot execute the rest of it, .*No such file.*\n70\n$",
+      shell(own .. "--version 2>&1; echo $?"))
+  end)
+
   it("brings the filter that the core compiles, until what that is made of has changed", function()
     check_built()
     local dir <close> = host.scratch()
