@@ -28,6 +28,12 @@ describe("what a task depends on", function()
     assert.are.equal("echo ${C}\n", texts.helper)
   end)
 
+  it("does not expand the text of a function in another language than shell", function()
+    d:put("A", "1")
+    define("do_x", "-- was ${=do_x} and ${do_x} before\nprint(A)\n", {lua = 1})
+    assert.are.same({"A"}, (recipe.references(d, "do_x")))
+  end)
+
   it("holds exported variables for a shell task", function()
     d:put("CC", "gcc")
     d:set_flag("CC", "export", 1)

@@ -147,6 +147,8 @@ local function contains_lines(d, contains, excluded)
   return table.concat(lines)
 end
 
+local none = {}
+
 local function value_text(walk, name, flags, set, excluded)
   local d = walk.d
   local text, contains = d:raw(name) or "", {}
@@ -156,7 +158,8 @@ local function value_text(walk, name, flags, set, excluded)
     text_names(walk, text, name, set, contains)
   end
   text = text .. contains_lines(d, contains, excluded)
-  for _, removed in ipairs(d:removes(name)) do
+  -- A function in Python or Lua is no text to expand: what stands in its comments does not count.
+  for _, removed in ipairs((flags.python or flags.lua) and none or d:removes(name)) do
     contains = {}
     text_names(walk, removed, nil, set, contains)
     text = text .. "\n_remove of " .. removed .. contains_lines(d, contains, excluded)
@@ -184,8 +187,6 @@ local function tells(flags)
   return flags and (flags.func or flags.vardeps or flags.vardepsexclude or flags.vardepvalue
     or flags.vardepvalueexclude)
 end
-
-local none = {}
 
 -- The usual case: a variable whose text says everything. Nil when it is another one.
 local function plain_dependencies(walk, name)
