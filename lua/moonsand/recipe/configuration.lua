@@ -198,8 +198,10 @@ function Configuration:load_with(file, appends)
       list[i].configuration = self.name ~= "" and self.name or nil
       list[i].warnings = d.log
       stores[variant]:rest()
+      stores[variant].state.collected = nil -- the recipe's `tasks` now
     end
     d:rest()
+    if #order == 1 then stores[order[1]]:absorb() end
     table.move(d.log, 1, #d.log, #self.warnings + 1, self.warnings)
     self.loaded[file] = list
   end

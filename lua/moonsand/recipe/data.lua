@@ -3,6 +3,7 @@
 -- Stores form a chain (configuration, recipe, variant, task). A store holds what was written to it;
 -- the rest shines through from its parent by `__index`. A parent is not written to while it has
 -- children.
+local absorb = require "moonsand.recipe.absorb"
 local expand = require "moonsand.recipe.expand"
 local fault = require "moonsand.fault"
 local flag_order = require "moonsand.recipe.flag_order"
@@ -25,7 +26,7 @@ function Data:__tostring()
   return ("datastore of %s"):format(name or "the configuration")
 end
 
-for _, part in ipairs {history, name_list, write} do
+for _, part in ipairs {absorb, history, name_list, write} do
   for name, method in pairs(part) do Data[name] = method end
 end
 

@@ -71,15 +71,16 @@ local quiet_names = {FILE = true, BBPATH = true}
 ---@param d moonsand.recipe.Data
 ---@param null any          what stands for no value
 ---@param bare? boolean       of a file alone: without what every store has
+---@param list? moonsand.recipe.Task[]   its tasks, when a recipe was made of it
 ---@return table
-function M.store(d, null, bare)
+function M.store(d, null, bare, list)
   local vars, tasks = {}, {}
   for _, name in ipairs(d:names()) do
     local hidden = bare and (quiet_names[name] or name == "DEPENDS" and d:get(name) == "")
     if not hidden then vars[name] = variable_of(d, name, null, bare) end
   end
   if not bare then vars.BBINCLUDED = variable_of(d, "BBINCLUDED", null) end
-  for i, task in ipairs(d.state.collected or {}) do tasks[i] = task.name end
+  for i, task in ipairs(list or d.state.collected or {}) do tasks[i] = task.name end
   tasks = list_of(tasks)
   local anonymous = #(d.state.anonymous or {})
   return {
@@ -135,9 +136,9 @@ function M.configuration(d, null)
 end
 
 -- The flags of all tasks, expanded: what the tasks of a build see.
-local function task_flags(d, null)
+local function task_flags(d, list, null)
   local tasks = {}
-  for _, task in ipairs(d.state.collected or {}) do
+  for _, task in ipairs(list) do
     local flags = {}
     for flag in pairs(d:flags(task.name)) do
       local ok, value = pcall(d.flag, d, task.name, flag)
@@ -157,8 +158,8 @@ end
 function M.recipe(list, null)
   local stores = {}
   for _, each in ipairs(list) do
-    local store = M.store(each.data, null)
-    store.task_flags = task_flags(each.data, null)
+    local store = M.store(each.data, null, false, each.tasks)
+    store.task_flags = task_flags(each.data, each.tasks, null)
     store.classes = list_of(each.data.state.classes or {})
     stores[each.variant] = store
   end

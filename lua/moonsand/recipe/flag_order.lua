@@ -1,5 +1,6 @@
 --- The order in which the flags of a variable were set: metadata sees it. Copies of a record share
---- the list `order`, so it is never changed. A weak default has a place of its own.
+--- the list `order`, so it is never changed; most are like those of other records, and the same
+--- list. A weak default has a place of its own.
 local M = {}
 
 local sub = string.sub
@@ -7,25 +8,43 @@ local sub = string.sub
 -- In front of a flag's name.
 local strong, weak_one = "=", "?"
 
+-- For each list the longer ones that were made of it, by what was added.
+local longer = setmetatable({}, {__mode = "k"})
+local nothing = {}
+
+-- A list with one more.
+local function with(list, key)
+  local made = longer[list]
+  if not made then
+    made = {}
+    longer[list] = made
+  end
+  local new = made[key]
+  if not new then
+    new = table.move(list, 1, #list, 1, {})
+    new[#new + 1] = key
+    made[key] = new
+  end
+  return new
+end
+
 --- A flag of a record is new.
 ---@param record table
 ---@param flag string
 ---@param weak? boolean
 function M.add(record, flag, weak)
-  local list = {table.unpack(record.order or {})}
-  list[#list + 1] = (weak and weak_one or strong) .. flag
-  record.order = list
+  record.order = with(record.order or nothing, (weak and weak_one or strong) .. flag)
 end
 
 --- A flag of a record is gone, and its weak default.
 ---@param record table
 ---@param flag string
 function M.remove(record, flag)
-  local list = {}
-  for _, key in ipairs(record.order or {}) do
-    if sub(key, 2) ~= flag then list[#list + 1] = key end
+  local list = nothing
+  for _, key in ipairs(record.order or nothing) do
+    if sub(key, 2) ~= flag then list = with(list, key) end
   end
-  record.order = list[1] and list or nil
+  record.order = list ~= nothing and list or nil
 end
 
 --- The flags of a record, in their order.
