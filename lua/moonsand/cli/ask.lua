@@ -1,8 +1,10 @@
 --- `--on-failure=ask`: what to do about a task that failed, asked at the terminal. It waits in the
---- loop of the build, so what runs goes on, and ends; what is told of it is drawn after the answer.
+--- loop of the build, so what runs goes on, and ends; what is told of it is drawn after the answer,
+--- and is in a file until then: an answer may take a night, and tasks print much.
 local core = require "moonsand.core"
 local fault = require "moonsand.fault"
 local failure = require "moonsand.cli.show.failure"
+local json = require "dkjson"
 local loop = require "moonsand.loop"
 local read = require("moonsand.text").read
 
@@ -82,7 +84,7 @@ Held.__index = Held
 
 function Held:event(event)
   if self.kept then
-    self.kept[#self.kept + 1] = event
+    fault.unless("fs", self.kept:write(json.encode(event), "\n"))
   else
     self.listener:event(event)
   end
@@ -95,15 +97,18 @@ end
 --- Draw nothing until what is returned is closed; then all that was sent meanwhile.
 function Held:hold()
   if self.listener.pause then self.listener:pause() end
-  self.kept = {}
+  self.kept = fault.unless("fs", io.tmpfile()) -- it has no name, so nothing is left of it
   return setmetatable({}, {__close = function()
-    local kept = self.kept
+    local kept <close> = self.kept
     self.kept = nil
-    for _, event in ipairs(kept) do self.listener:event(event) end
+    if not kept then return end
+    fault.unless("fs", kept:seek "set")
+    for line in kept:lines() do self.listener:event((json.decode(line))) end
   end})
 end
 
 function Held:close()
+  if self.kept then self.kept:close() end
   self.kept = nil
   self.listener:close()
 end
