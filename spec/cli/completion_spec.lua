@@ -52,6 +52,10 @@ describe("the completions of bash", function()
     assert.are.equal("bash\n", bash("moonsand", "completion", "ba"))
   end)
 
+  it("offer an option alone, and with the choices that it may have", function()
+    assert.are.equal("--audit\n--audit=full\n", bash("moonsand", "build", "--aud"))
+  end)
+
   it("offer commands and files after --", function()
     assert.is_truthy(bash("moonsand", "run", "--", "tru"):find("true\n", 1, true))
   end)
@@ -61,10 +65,13 @@ describe("the completions of fish", function()
   it("are loaded, and offer verbs and options", function()
     if not has "fish" then return pending "fish is not installed" end
     local text = ask("fish", "source $F; complete -C 'moonsand vers'; " ..
-      "complete -C 'moonsand run --tmp'; complete -C 'moonsand build --progress pl'")
+      "complete -C 'moonsand run --tmp'; complete -C 'moonsand build --progress pl'; " ..
+      "complete -C 'moonsand build --aud'")
     assert.is_truthy(text:find("version\tthe version", 1, true), text)
     assert.is_truthy(text:find("--tmpfs\tan empty file system", 1, true), text)
     assert.is_truthy(text:find("plain", 1, true), text)
+    assert.is_truthy(text:find("--audit\t", 1, true), text)
+    assert.is_truthy(text:find("--audit=full\t", 1, true), text)
   end)
 end)
 
@@ -81,7 +88,7 @@ describe("the completions of zsh", function()
       assert.is_truthy(text:find("'" .. verb.name .. ":", 1, true), verb.name)
       for _, option in ipairs(verb.options) do
         for _, name in ipairs(option.names) do
-          local shown = "'*" .. name:gsub("%?", "\\?") .. "["
+          local shown = "'*" .. name:gsub("%?", "\\?") .. (option.attached[1] and "=-[" or "[")
           assert.is_truthy(text:find(shown, 1, true), verb.name .. " " .. name)
         end
       end

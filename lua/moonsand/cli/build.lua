@@ -26,12 +26,12 @@ function M.define(parser)
   parser:option("-f --force"):argname("TASK"):count("*")
     :description("run TASK although its result is known")
   parser:option("--until"):argname("TASK"):description("of each recipe only the tasks up to TASK")
-  parser:flag("--audit")
+  parser:option("--audit"):args("?"):argname("full"):choices({"", "full"})
+    :action(function(args, _, value) args.audit = value[1] == "full" and "full" or true end)
     :description("say which dependencies are never used, and which are used without being declared;"
       .. " --audit=full: also what is used of the host, and looked for in vain")
   parser:flag("--check")
     :description("run each task of the targets' recipes once more; tell what differs")
-  parser:flag("--audit-full"):hidden(true) -- what check_words makes of --audit=full
   parser:option("-C --directory"):argname("DIR"):description("begin in DIR")
   parser:option("--state"):argname("DIR")
     :description("where store, downloads and logs are (MOONSAND_DIR, else ~/.cache/moonsand)")
@@ -46,14 +46,15 @@ function M.define(parser)
   parser:flag("-v --verbose"):description("show the output of the tasks, too")
 end
 
---- `--audit` takes its value behind "=" only: a word after it is a target.
+--- `--audit` takes its value behind "=" only: a word after it is a target. So without a value it
+--- gets an empty one.
 ---@param words string[]   changed
 function M.check_words(words)
   for i, word in ipairs(words) do
     local value = word:match "^%-%-audit=(.*)$"
-    if value == "full" then
-      words[i] = "--audit-full"
-    elseif value then
+    if word == "--audit" then
+      words[i] = "--audit="
+    elseif value and value ~= "full" then
       fault.throw("usage", ("'--audit=%s': there are --audit and --audit=full"):format(value))
     end
   end
@@ -136,7 +137,7 @@ local function build(args, ui)
     keep_going = policy == "keep-going", force = args.force, check = args.check,
     until_task = args["until"], on_failure = on_failure,
     emit = function(event) listener:event(event) end, tick = watched.tick,
-    audit = args.audit_full and "full" or args.audit,
+    audit = args.audit,
   })
   if args.dry_run then return plan.show(builder, args, ui) end
   return builder:run(args.target), policy

@@ -13,17 +13,27 @@ end
 ---@class moonsand.cli.Verb
 ---@field name string
 ---@field about string
----@field options {names: string[], takes: boolean, argname: string?, about: string,
----  choices: string[]?}[]
+---@field options {names: string[], takes: boolean, optional: boolean, argname: string?,
+---  about: string, choices: string[]?, attached: string[]}[]
 ---@field recipes boolean       does it take recipes or tasks?
 ---@field choices string[]?     of its first argument
 
 local takes_recipes = {target = true, task = true, recipe = true, pattern = true, file = true}
 
+-- An option that may stand alone has its choices behind "=".
+local function attached(option)
+  local list = {}
+  for _, choice in ipairs(option._minargs == 0 and option._choices or {}) do
+    if choice ~= "" then list[#list + 1] = choice end
+  end
+  return list
+end
+
 local function option_of(option)
   local argname = option._argname
   return {
     names = option._aliases, takes = option._maxargs > 0, optional = option._minargs == 0,
+    attached = attached(option),
     argname = type(argname) == "table" and argname[1] or argname, choices = option._choices,
     about = (option._description or ""):gsub("%s+", " "),
   }
@@ -59,7 +69,10 @@ end
 local function words_of(verb)
   local words = {}
   for _, option in ipairs(verb.options) do
-    for _, name in ipairs(option.names) do words[#words + 1] = name end
+    for _, name in ipairs(option.names) do
+      words[#words + 1] = name
+      for _, choice in ipairs(option.attached) do words[#words + 1] = name .. "=" .. choice end
+    end
   end
   return table.concat(words, " ")
 end
@@ -148,12 +161,16 @@ function writers.fish(verbs)
         local long = name:match "^%-%-(.*)"
         words[#words + 1] = long and "-l " .. quote(long) or "-s " .. quote(name:sub(2))
       end
-      if option.choices then
+      if option.choices and not option.optional then
         words[#words + 1] = "-x -a " .. quote(table.concat(option.choices, " "))
       elseif option.takes and not option.optional then
         words[#words + 1] = "-r"
       end
       add(table.concat(words, " "), "-d", quote(option.about))
+      for _, choice in ipairs(option.attached) do
+        local long = option.names[#option.names]:match "^%-%-(.*)"
+        add(seen, "-l", quote(long .. "=" .. choice), "-d", quote(option.about))
+      end
     end
     if verb.choices then
       add(seen, "-f -a", quote(table.concat(verb.choices, " ")))
@@ -170,16 +187,19 @@ local function zsh_text(text)
 end
 
 local function zsh_option(option)
-  local value = ""
-  if option.takes then
+  local value, joint = "", ""
+  if option.attached[1] then
+    joint, value = "=-", "::" .. zsh_text(option.argname) .. ":(" ..
+      table.concat(option.attached, " ") .. ")"
+  elseif option.takes then
     local action = option.choices and "(" .. table.concat(option.choices, " ") .. ")" or "_files"
     local colon = option.optional and "::" or ":"
     value = colon .. zsh_text(option.argname or "value") .. ":" .. action
   end
   local lines = {}
   for i, name in ipairs(option.names) do
-    lines[i] = "      " .. quote(("*%s[%s]%s"):format(name:gsub("?", "\\?"), zsh_text(option.about),
-      value)) .. " \\"
+    lines[i] = "      " .. quote(("*%s%s[%s]%s"):format(name:gsub("?", "\\?"), joint,
+      zsh_text(option.about), value)) .. " \\"
   end
   return table.concat(lines, "\n")
 end
