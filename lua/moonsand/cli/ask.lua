@@ -103,7 +103,7 @@ function Held:hold()
     self.kept = nil
     if not kept then return end
     fault.unless("fs", kept:seek "set")
-    for line in kept:lines() do self.listener:event((json.decode(line))) end
+    for each in kept:lines() do self.listener:event((json.decode(each))) end
   end})
 end
 

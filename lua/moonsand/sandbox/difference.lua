@@ -1,6 +1,7 @@
 --- What leads from one plan to another: steps that came, steps that went, and fields that changed.
 local names = require "moonsand.sandbox.names"
 local order = require "moonsand.order"
+local same = require("moonsand.same").same
 local sequence = require "moonsand.sequence"
 
 local M = {}
@@ -26,17 +27,6 @@ local function shown(value)
   local parts = {}
   for i, one in ipairs(value) do parts[i] = shown(one) end
   return "{" .. table.concat(parts, ", ") .. "}"
-end
-
-local function same(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
-  for key, value in pairs(a) do
-    if not same(value, b[key]) then return false end
-  end
-  for key in pairs(b) do
-    if a[key] == nil then return false end
-  end
-  return true
 end
 
 --- Maps are compared entry by entry, all else as a whole.
