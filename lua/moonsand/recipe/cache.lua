@@ -2,6 +2,8 @@
 --- or looked for in vain, is another one. Damage only costs time.
 local core = require "moonsand.core"
 local order = require "moonsand.order"
+local packed = require "moonsand.recipe.packed"
+local records = require "moonsand.recipe.record"
 local sealed = require "moonsand.recipe.sealed"
 local seen = require "moonsand.recipe.seen"
 
@@ -10,7 +12,7 @@ local M = {}
 local pack, unpack = string.pack, string.unpack
 
 -- Changes with what a record holds.
-local format = "moonsand parse cache 4"
+local format = "moonsand parse cache 5"
 
 ---@class moonsand.recipe.Cache
 ---@field hits integer
@@ -18,28 +20,25 @@ local format = "moonsand parse cache 4"
 local Cache = {__name = "moonsand.recipe.Cache"}
 Cache.__index = Cache
 
--- The whole file: strings, each once, a path with its identity; then records: name, paths and tasks
--- as numbers of strings, text. A path that is another one now is in `others`.
+-- The whole file: the state of all paths; strings, each once; records: name, paths and tasks as
+-- numbers of strings, why each recipe took itself out, text. A path that is another one now is in
+-- `others`.
 local function parse(self, body)
-  local strings, count, at = {}, unpack("<I4", body)
-  for i = 1, count do
-    local was
-    strings[i], was, at = unpack("<s4s4", body, at)
-    if was ~= "" and self.identities[strings[i]] ~= was then
-      self.others[i] = true
-    end
-  end
-  while at <= #body do
+  local state, strings, count, at = unpack("<s4s4I4", body)
+  strings = packed.open(strings)
+  self.others = seen.changes(state)
+  for _ = 1, count do
     local file
     local record = {strings = strings}
-    file, record.paths, record.tasks, record.text, at = unpack("<s4s4s4s4", body, at)
+    file, record.paths, record.skipped, record.tasks, record.text, at =
+      unpack("<s4s4s4s4s4", body, at)
     self.records[file] = record
   end
 end
 
 local function numbered(strings, list)
   local names = {}
-  for i = 1, #list // 4 do names[i] = strings[unpack("<I4", list, i * 4 - 3)] end
+  for i = 1, #list // 4 do names[i] = strings:string((unpack("<I4", list, i * 4 - 3))) end
   return names
 end
 
@@ -65,7 +64,7 @@ function M.open(directory, key)
   local self = setmetatable({
     directory = directory, path = ("%s/%s"):format(directory, core.sha256(format .. key)),
     identities = seen.identities(), hits = 0, misses = 0, changed = false, records = {},
-    others = {}, -- numbers of the paths that are other ones than when the cache was written
+    others = {}, -- paths that are other ones than when the cache was written
   }, Cache)
   local body = sealed.read(self.path, format)
   if body then parse(self, body) end
@@ -87,65 +86,59 @@ end
 local function holds(self, record)
   if not record.strings or next(self.others) == nil then return true end
   for at = 1, #record.paths, 4 do
-    if self.others[(unpack("<I4", record.paths, at))] then return false end
+    if self.others[record.strings:string((unpack("<I4", record.paths, at)))] then return false end
   end
   return true
 end
 
---- The fields of a file's recipes, when nothing changed since they were put.
+--- What is known of a file, when nothing changed since it was put.
 ---@param file string
----@return table[]? fields
+---@return string? skipped   for `record.skipped`
+---@return (fun(): table[])? fields
 ---@return (fun(variant: integer): string[])? lines   the lines of the tasks of one of them
 function Cache:get(file)
   local record = self.records[file]
-  if record and holds(self, record) then
-    local chunk = load(record.text, "=cache", "t", {})
-    if chunk then
-      self.hits = self.hits + 1
-      return chunk(), function(variant) return whole(record).tasks[variant] end
-    end
+  if not record or not holds(self, record) then
+    self.misses = self.misses + 1
+    return nil
   end
-  self.misses = self.misses + 1
+  self.hits = self.hits + 1
+  return record.skipped, function() return records.fields(record.text) end, function(variant)
+    return whole(record).tasks[variant]
+  end
 end
 
 --- Keep what is known of a file.
 ---@param file string
 ---@param record moonsand.recipe.Record
 function Cache:put(file, record)
-  self.records[file] = {paths = record.paths, text = record.text, tasks = record.tasks}
-  for _, path in ipairs(record.paths) do local _ = self.identities[path] end
+  self.records[file] = {paths = record.paths, text = record.text, tasks = record.tasks,
+    skipped = record.skipped}
+  for _, path in ipairs(record.paths) do seen.look(self.identities, path) end
   self.changed = true
 end
 
--- Strings get numbers; what has a list of them is written as its numbers.
-local function numbering(self)
-  local numbers, strings = {}, {}
-  return function(list, are_paths)
-    local parts = {}
-    for i, text in ipairs(list) do
-      if not numbers[text] then
-        strings[#strings + 1] = pack("<s4s4", text, are_paths and self.identities[text] or "")
-        numbers[text] = pack("<I4", #strings)
-      end
-      parts[i] = numbers[text]
-    end
-    return table.concat(parts)
-  end, strings
+-- A list of strings as numbers.
+local function numbers_of(strings, list)
+  local parts = {}
+  for i, text in ipairs(list) do parts[i] = pack("<I4", strings:string(text)) end
+  return table.concat(parts)
 end
 
 local function encoded(self, known)
-  local number, strings = numbering(self)
-  local parts = {}
+  local strings, parts, paths = packed.new(), {}, {}
   for file, record in order.sorted(self.records) do
     if known[file] and holds(self, record) then
       local tasks = {}
       record = whole(record)
-      for i, lines in ipairs(record.tasks) do tasks[i] = pack("<s4", number(lines)) end
-      parts[#parts + 1] = pack("<s4s4s4s4", file, number(record.paths, true),
-        table.concat(tasks), record.text)
+      for _, path in ipairs(record.paths) do paths[path] = "all" end
+      for i, lines in ipairs(record.tasks) do tasks[i] = pack("<s4", numbers_of(strings, lines)) end
+      parts[#parts + 1] = pack("<s4s4s4s4s4", file, numbers_of(strings, record.paths),
+        record.skipped, table.concat(tasks), record.text)
     end
   end
-  return pack("<I4", #strings) .. table.concat(strings) .. table.concat(parts)
+  return pack("<s4s4I4", seen.state(paths, nil, self.identities), strings:text(), #parts) ..
+    table.concat(parts)
 end
 
 --- Write it to the disk, when something was put. That it cannot be written is no failure.

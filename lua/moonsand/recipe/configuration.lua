@@ -3,6 +3,7 @@ local cache = require "moonsand.recipe.cache"
 local catalogue = require "moonsand.recipe.catalogue"
 local collection = require "moonsand.recipe.collection"
 local fault = require "moonsand.fault"
+local listed = require "moonsand.recipe.listed"
 local listing = require "moonsand.recipe.listing"
 local multiconfig = require "moonsand.recipe.multiconfig"
 local find = require "moonsand.recipe.find"
@@ -46,10 +47,10 @@ local known_options = {
 }
 
 local function opened(options, name)
-  local reader, d, key = kept.read(options, name)
+  local reader, d, key, place = kept.read(options, name)
   local self = setmetatable({
     name = name, data = d, reader = reader, warnings = d.log, loaded = {}, jobs = options.jobs,
-    key = key, options = options, multi = {}, known_tasks = {},
+    key = key, place = place, options = options, multi = {}, known_tasks = {},
   }, Configuration)
   self.main = self
   return self
@@ -136,18 +137,27 @@ function Configuration:multiconfig(name)
   return found
 end
 
+local function collections_of(config)
+  config.collections = config.collections or collection.all(config.data)
+  return config.collections
+end
+
 -- A file's metadata layer and its priority.
 local function layer_of(config, file)
-  config.collections = config.collections or collection.all(config.data)
-  local layer = collection.of(config.collections, file)
+  local layer = collection.of(collections_of(config), file)
   return layer and layer.name, layer and layer.priority or 0
 end
 
 local function files_of(config)
   if config.files then return end
   local d = config.data
-  config.collections = config.collections or collection.all(d)
-  config.files, config.appends = listing.all(d, config.reader.disk, config.collections)
+  if config.place then
+    config.files, config.appends = listed.all(config.place, d, function()
+      return collections_of(config)
+    end)
+    return
+  end
+  config.files, config.appends = listing.all(d, config.reader.disk, collections_of(config))
   listing.check_appends(config.files, config.appends)
 end
 

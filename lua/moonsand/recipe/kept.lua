@@ -9,6 +9,7 @@ local cache = require "moonsand.recipe.cache"
 local core = require "moonsand.core"
 local find = require "moonsand.recipe.find"
 local frozen = require "moonsand.recipe.frozen"
+local listed = require "moonsand.recipe.listed"
 local moving = require "moonsand.recipe.moving"
 local order = require "moonsand.order"
 local parse = require "moonsand.recipe.parse"
@@ -48,24 +49,6 @@ local function path_of(options, name)
   return ("%s/%s"):format(options.cache, core.sha256(table.concat(list, "\0\0")))
 end
 
--- A disk that notes what is asked of it.
-local function noting(disk, paths)
-  local noted = {}
-  function noted.read(path)
-    paths[path] = "all"
-    return disk.read(path)
-  end
-  function noted.list(path)
-    paths[path] = "all"
-    return disk.list(path)
-  end
-  function noted.kind(path)
-    paths[path] = paths[path] or "place"
-    return disk.kind(path)
-  end
-  return noted
-end
-
 -- What Python looked at is added; false when that is not all, or is another thing each time.
 local function add_sights(paths, python)
   if not python then return true end
@@ -76,22 +59,22 @@ local function add_sights(paths, python)
     if path:find "^/proc/" and sight.opened and not path:find "^/proc/self/" then return false end
     if not path:find "^/proc/" and not path:find "^/dev/" then
       local part = sight.state == "directory" and not sight.opened and "place" or "all"
-      if paths[path] ~= "all" then paths[path] = part end
+      if paths[path] ~= "all" and paths[path] ~= "absent" then paths[path] = part end
     end
   end
   return true
 end
 
--- Keep what was read since a moment.
+-- Keep what was read since a moment. What it is known by, when it could be kept.
 local function keep(path, d, paths, moment, more)
-  if not add_sights(paths, d.python) then return end
+  if not add_sights(paths, d.python) then return nil end
   local state = seen.state(paths, moment)
   local bytes = state and frozen.of(d, more)
-  if bytes then sealed.write(path, format, pack("<s4", state) .. bytes) end
+  return bytes and sealed.write(path, format, pack("<s4", state) .. bytes)
 end
 
 local function restored(options, path)
-  local bytes = sealed.read(path, format)
+  local bytes, digest = sealed.read(path, format)
   if not bytes then return nil end
   local state, at = unpack("<s4", bytes)
   if not seen.same(state) then return nil end
@@ -102,7 +85,7 @@ local function restored(options, path)
     d.python:resume(more.python)
   end
   reader.known = d.files
-  return reader, d, more.key
+  return reader, d, more.key, digest
 end
 
 -- The key of what is known of recipes: what the configuration was made from.
@@ -122,22 +105,19 @@ local function key_of(d, disk, options, name)
 end
 
 -- Read it, and keep it when that can be.
--- A file system may tell a time that is so long ago, in nanoseconds.
-local tick = 20000000
-
 local function read_and_keep(options, name, path)
-  local paths, moment = {}, core.time_ns() - tick
-  local disk = noting(find.disk, paths)
+  local paths, moment = {}, core.time_ns() - seen.tick
+  local disk = listed.noting(find.disk, paths)
   local reader, d, times = base.read(options, name, disk)
-  local key = key_of(d, disk, options, name)
+  local key, digest = key_of(d, disk, options, name), nil
   if times == 1 then
-    keep(path, d, paths, moment, {key = key, python = d.python and d.python:state()})
+    digest = keep(path, d, paths, moment, {key = key, python = d.python and d.python:state()})
   elseif d.python then
     d.python:watched_files()
   end
   moving.settle(d)
   reader.disk = find.disk
-  return reader, d, key
+  return reader, d, key, digest
 end
 
 --- The configuration, from the parse cache when there is one that has it.
@@ -145,15 +125,16 @@ end
 ---@param name string   of a multiconfig; "" for the main one
 ---@return moonsand.recipe.Reader reader, moonsand.recipe.Data d
 ---@return string? key   of the parse cache
+---@return moonsand.recipe.Place? place   what is found by it may be kept, too
 function M.read(options, name)
   if not options.cache or options.disk then
     local reader, d = base.read(options, name)
     return reader, d, options.cache and key_of(d, options.disk, options, name)
   end
   local path = path_of(options, name)
-  local reader, d, key = restored(options, path)
-  if reader then return reader, d, key end
-  return read_and_keep(options, name, path)
+  local reader, d, key, digest = restored(options, path)
+  if not reader then reader, d, key, digest = read_and_keep(options, name, path) end
+  return reader, d, key, digest and {path = path, digest = digest} or nil
 end
 
 return M

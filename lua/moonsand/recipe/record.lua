@@ -132,6 +132,7 @@ end
 ---@class moonsand.recipe.Record     what is known of a file
 ---@field paths string[]             that it was made from, or that were looked for
 ---@field text string                Lua: the fields of its recipes, one table a variant
+---@field skipped string             for each variant why it took itself out, or nothing
 ---@field tasks string[][]           for each variant the lines of its tasks
 
 --- The record of a file's recipes.
@@ -139,8 +140,9 @@ end
 ---@param above moonsand.recipe.Data         the configuration: what it read is not repeated
 ---@return moonsand.recipe.Record
 function M.record(recipes, above)
-  local paths, parts, tasks = {}, {}, {}
+  local paths, parts, tasks, skipped = {}, {}, {}, {}
   for i, recipe in ipairs(recipes) do
+    skipped[i] = pack("<s4", recipe.skipped and "=" .. recipe.skipped or "")
     local fields = {"world=" .. tostring(recipe.world)}
     for _, name in ipairs(texts) do
       if recipe[name] then fields[#fields + 1] = ("%s=%q"):format(name, recipe[name]) end
@@ -159,7 +161,27 @@ function M.record(recipes, above)
     end
   end
   return {paths = order.keys(paths), text = "return {" .. table.concat(parts, ",") .. "}",
-    tasks = tasks}
+    tasks = tasks, skipped = table.concat(skipped)}
+end
+
+--- The fields of the variants of a file.
+---@param text string   `text` of its record
+---@return table[]
+function M.fields(text)
+  return load(text, "=record", "t", {})()
+end
+
+--- Why the variants of a file took themselves out.
+---@param text string   `skipped` of its record
+---@return (string|false)[]
+function M.skipped(text)
+  local list, at = {}, 1
+  while at <= #text do
+    local reason
+    reason, at = unpack("<s4", text, at)
+    list[#list + 1] = reason ~= "" and reason:sub(2)
+  end
+  return list
 end
 
 return M

@@ -6,7 +6,10 @@ local order = require "moonsand.order"
 
 local M = {}
 
-local pack, unpack = string.pack, string.unpack
+local byte, pack, unpack = string.byte, string.pack, string.unpack
+
+--- A file system may tell a time that is so long ago, in nanoseconds.
+M.tick = 20000000
 
 ---@class moonsand.recipe.Identities   path -> identity, asked for once
 local Identities = {__name = "moonsand.recipe.Identities"}
@@ -55,23 +58,54 @@ local function packed_list(list)
   return pack("<s4", table.concat(parts))
 end
 
---- The state of paths as one text, for `same`; nil when one of them was written since a moment, as
---- who read it may have read what it was before.
----@param paths table<string, "all"|"place">  place: a directory was looked at, and not listed
+-- The nearest directories that are known; 1 is no path.
+local function directories_of(identities)
+  if not rawget(identities, 1) then rawset(identities, 1, {}) end
+  return identities[1]
+end
+
+--- Look at a path now, for a state that is made later.
+---@param identities table<string, string>
+---@param path string
+function M.look(identities, path)
+  if rawget(identities, path) then return end
+  local directory = nearest(directories_of(identities), path)
+  local _ = identities[directory] -- before the path: what comes to be between them changes it
+  _ = identities[path]
+end
+
+---@alias moonsand.recipe.Look
+---| "all"      the file, or the directory with the names in it
+---| "place"    a directory was looked at, and not listed
+---| "absent"   it was looked for in vain
+
+-- Identity of a path as it was looked at; nil when it may have been another one by then.
+local function looked(identities, path, look, moment)
+  M.look(identities, path)
+  local identity = look == "place" and place_of(path) or identities[path]
+  if look == "absent" and identity ~= "-" then return nil end
+  local written = math.tointeger(tonumber(identity:match "^%d+"))
+  return not (moment and written and written >= moment) and identity or nil
+end
+
+--- The state of paths as one text, for `changes`; nil when one of them was written since a moment,
+--- as who read it may have read what it was before.
+---@param paths table<string, moonsand.recipe.Look>
 ---@param moment? integer    nanoseconds since 1970
+---@param identities? table<string, string>   of paths that were looked at before
 ---@return string?
-function M.state(paths, moment)
-  local parts, absent, known, identities = {}, {}, {}, M.identities()
+function M.state(paths, moment, identities)
+  identities = identities or M.identities()
+  local parts, absent = {}, {}
   for path in order.sorted(paths) do
-    local identity = paths[path] == "place" and place_of(path) or identities[path]
+    local identity = looked(identities, path, paths[path], moment)
+    if not identity then return nil end
     if identity == "-" then
       -- a link that leads nowhere: what it leads to may appear anywhere
-      local directory = core.stat(path) and "" or nearest(known, path)
+      local directory = core.stat(path) and "" or nearest(directories_of(identities), path)
       absent[directory] = absent[directory] or {}
       table.insert(absent[directory], path)
     else
-      local written = math.tointeger(tonumber(identity:match "^%d+"))
-      if moment and written and written >= moment then return nil end
       parts[#parts + 1] = pack("<s2s1", path, identity)
     end
   end
@@ -83,37 +117,46 @@ function M.state(paths, moment)
   return pack("<s4", table.concat(parts)) .. table.concat(places)
 end
 
--- None of the paths of a list is there.
-local function none_there(text)
+-- Those of a list that are there.
+local function take_present(text, changed)
   local at = 1
   while at <= #text do
     local path
     path, at = unpack("<s4", text, at)
-    if core.stat(path, "follow") then return false end
+    if core.stat(path, "follow") then changed[path] = true end
   end
-  return true
+end
+
+--- What is another thing now.
+---@param state string   from `state`
+---@param first? boolean   one is enough
+---@return table<string, boolean>
+function M.changes(state, first)
+  local identities, changed = M.identities(), {}
+  local files, at = unpack("<s4", state)
+  local from = 1
+  while from <= #files do
+    local path, was
+    path, was, from = unpack("<s2s1", files, from)
+    local now = byte(was) == 100 and place_of(path) or identities[path] -- d
+    if now ~= was then
+      changed[path] = true
+      if first then return changed end
+    end
+  end
+  while at <= #state do
+    local directory, was, list
+    directory, was, list, at = unpack("<s2s1s4", state, at)
+    if was == "always" or identities[directory] ~= was then take_present(list, changed) end
+  end
+  return changed
 end
 
 --- Is everything as it was?
 ---@param state string   from `state`
 ---@return boolean
 function M.same(state)
-  local identities = M.identities()
-  local files, at = unpack("<s4", state)
-  local from = 1
-  while from <= #files do
-    local path, was
-    path, was, from = unpack("<s2s1", files, from)
-    local now = was:byte() == 100 and place_of(path) or identities[path] -- d
-    if now ~= was then return false end
-  end
-  while at <= #state do
-    local directory, was, list
-    directory, was, list, at = unpack("<s2s1s4", state, at)
-    local same = was ~= "always" and identities[directory] == was
-    if not same and not none_there(list) then return false end
-  end
-  return true
+  return next(M.changes(state, true)) == nil
 end
 
 return M

@@ -42,21 +42,35 @@ local function read_heavy(recipe)
   parse.forget(config.reader, recipe.file)
 end
 
+-- The fields of all variants are read when one of one is asked for.
+local function read_fields(recipe)
+  for i, fields in ipairs(recipe.fields()) do
+    local each = recipe.all[i]
+    for field, value in pairs(fields) do rawset(each, field, value) end
+    each.fields = nil
+  end
+end
+
 function Light.__index(recipe, name)
+  if name == "fields" then return nil end
   if name == "tasks" then return read_tasks(recipe) end
+  if recipe.fields then
+    read_fields(recipe)
+    local value = rawget(recipe, name)
+    if value ~= nil then return value end
+  end
   if not heavy[name] then return nil end
   read_heavy(recipe)
   return rawget(recipe, name)
 end
 
-local function light(config, fields, lines)
-  local name = config.name ~= "" and config.name or nil
-  for i, each in ipairs(fields) do
-    each.configuration = name
-    each.config, each.lines, each.index, each.all = config, lines, i, fields
-    fields[i] = setmetatable(each, Light)
+local function light(config, skipped, fields, lines)
+  local name, all = config.name ~= "" and config.name or nil, records.skipped(skipped)
+  for i, reason in ipairs(all) do
+    all[i] = setmetatable({skipped = reason, configuration = name, config = config, lines = lines,
+      index = i, all = all, fields = fields}, Light)
   end
-  return fields
+  return all
 end
 
 -- A file is known together with its appends.
@@ -80,8 +94,9 @@ local function keep(config, known, strings, file, record)
     shared(strings, record.paths)
     cache:put(key_of(config, file), record)
   end
-  local fields = load(record.text, "=record", "t", {})()
-  known[file] = light(config, fields, function(variant) return tasks[variant] end)
+  local text = record.text
+  known[file] = light(config, record.skipped, function() return records.fields(text) end,
+    function(variant) return tasks[variant] end)
 end
 
 local function read_here(config, files, done)
@@ -101,9 +116,13 @@ end
 local function take_known(config, files, known)
   local rest, cache = {}, config:parse_cache()
   for _, file in ipairs(files) do
-    local fields, lines
-    if cache then fields, lines = cache:get(key_of(config, file)) end
-    if fields then known[file] = light(config, fields, lines) else rest[#rest + 1] = file end
+    local skipped, fields, lines
+    if cache then skipped, fields, lines = cache:get(key_of(config, file)) end
+    if fields then
+      known[file] = light(config, skipped, fields, lines)
+    else
+      rest[#rest + 1] = file
+    end
   end
   return rest
 end

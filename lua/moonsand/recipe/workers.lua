@@ -28,8 +28,8 @@ local function bytes_of(index, ok, result)
   if ok then
     local tasks = {}
     for i, lines in ipairs(result.tasks) do tasks[i] = pack("<s4", packed(lines)) end
-    return pack("<s4", pack("<I4s1s4s4s4", index, "R", packed(result.paths), table.concat(tasks),
-      result.text))
+    return pack("<s4", pack("<I4s1s4s4s4s4", index, "R", packed(result.paths), table.concat(tasks),
+      result.text, result.skipped))
   end
   if not fault.is(result) then result = fault.new("recipe", tostring(result), {reason = "bug"}) end
   local list = {}
@@ -64,10 +64,10 @@ end
 local function decoded(message)
   local index, kind, at = unpack("<I4s1", message)
   if kind == "R" then
-    local paths, tasks, text = unpack("<s4s4s4", message, at)
+    local paths, tasks, text, skipped = unpack("<s4s4s4s4", message, at)
     tasks = unpacked(tasks)
     for i, lines in ipairs(tasks) do tasks[i] = unpacked(lines) end
-    return index, {paths = unpacked(paths), tasks = tasks, text = text}
+    return index, {paths = unpacked(paths), tasks = tasks, text = text, skipped = skipped}
   end
   local fields = {}
   for _, name in ipairs(parts) do
