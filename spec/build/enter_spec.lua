@@ -2,7 +2,8 @@ local kept = require "moonsand.build.kept"
 local project = require "spec.support.project"
 local sandbox = require "moonsand.sandbox"
 
-local setting = {over = {"aa", "bb"}, trees = {
+local setting = {over = {"aa", "bb"}, hooks = {"ab", "ac"},
+  sysroot_hooks = {target = {"ba", "bb"}, native = {"ca"}}, trees = {
   target = {{recipe = "zlib", digest = "cc"}}, native = {{recipe = "m4-native", digest = "dd"}},
 }}
 

@@ -238,3 +238,108 @@ do_test() {
     assert.matches("no flag %[paths%]", here:ended("p:test").message)
   end)
 end)
+
+-- Two libraries that each say what they bring, and who wants the list of all.
+local piece = [[
+deltask fetch unpack patch configure compile
+KIND
+do_install() {
+    mkdir -p ${D}/usr/share/list.d
+    echo NAME > ${D}/usr/share/list.d/NAME
+}
+]]
+
+local reader = [[
+deltask fetch unpack patch install populate_sysroot
+DEPENDS = "one two tool-native"
+SYSROOT_HOOKS = "hook_list hook_tools"
+hook_list[paths] = "usr/share/list.d/*"
+hook_list() {
+    echo listing WHAT
+    cat ${RECIPE_SYSROOT}/usr/share/list.d/* ${RECIPE_SYSROOT_NATIVE}/usr/share/tools \
+        > ${RECIPE_SYSROOT}/usr/share/list
+    rm ${RECIPE_SYSROOT}/usr/share/list.d/one
+}
+hook_tools[paths] = "usr/share/list.d/tool"
+hook_tools[sysroot] = "native"
+hook_tools() {
+    ls ${RECIPE_SYSROOT_NATIVE}/usr/share/list.d > ${RECIPE_SYSROOT_NATIVE}/usr/share/tools
+    test ! -e ${RECIPE_SYSROOT}/usr
+}
+do_compile() {
+    cat ${RECIPE_SYSROOT}/usr/share/list
+    ls ${RECIPE_SYSROOT}/usr/share/list.d
+    if touch ${RECIPE_SYSROOT}/usr/share/list; then exit 8; fi
+}
+]]
+
+describe("a hook over a sysroot", function()
+  local here
+
+  before_each(function()
+    here = project.new()
+    here:write {
+      ["one/one_1.bb"] = piece:gsub("NAME", "one"):gsub("KIND", ""),
+      ["two/two_1.bb"] = piece:gsub("NAME", "two"):gsub("KIND", ""),
+      ["tool-native/tool-native_1.bb"] = piece:gsub("NAME", "tool")
+        :gsub("KIND", 'SYSROOT_KIND = "native"'),
+      ["r/r_1.bb"] = reader:gsub("WHAT", "all"),
+    }
+  end)
+  after_each(function() here:close() end)
+
+  -- do_configure comes first, and sees the same.
+  local function told(task)
+    local list = {}
+    for _, event in ipairs(here.events) do
+      if event.event == "task_hook" and event.task == task then
+        list[#list + 1] = event.hook .. " " .. event.outcome
+      end
+    end
+    return table.concat(list, ", ")
+  end
+
+  it("makes what lies on top of it, the native one first, once for each stack", function()
+    local summary = here:build {"r:compile"}
+    assert.is_true(summary.ok, here:log "r:compile")
+    assert.matches("^one\ntwo\ntool\ntwo\n", here:log "r:compile")
+    assert.are.equal("hook_tools ok, hook_list ok", told "r:configure")
+    assert.is_truthy(here:said "listing all")
+    assert.is_true(here:build({"r:compile"}, {force = {"r:compile"}}).ok)
+    assert.are.equal("hook_tools cached, hook_list cached", told "r:compile")
+    assert.are.equal("cached", here:build({"r:compile"}).outcomes["r:compile"])
+    do
+      local builder <close> = here:builder()
+      assert.are.equal(2, #builder:closure("r:compile").hooks)
+    end
+    assert.are.equal("same", here:build({"r:compile"}, {check = true}).checked[1].outcome)
+  end)
+
+  it("runs again for other layers and for another text, and that makes the task run", function()
+    here:build {"r:compile"}
+    here:write {["r/r_1.bb"] = reader:gsub("WHAT", "again")}
+    assert.are.equal("ok", here:build({"r:compile"}).outcomes["r:compile"])
+    assert.are.equal("hook_tools cached, hook_list ok", told "r:configure")
+    here:write {["two/two_1.bb"] = piece:gsub("echo NAME", "echo 2"):gsub("NAME", "two")
+      :gsub("KIND", "")}
+    here:build {"r:compile"}
+    assert.are.equal("hook_tools cached, hook_list ok", told "r:configure")
+    assert.matches("^one\n2\ntool\n", here:log "r:compile")
+  end)
+
+  it("is entered with the task, also after a failure", function()
+    here:write {["r/r_1.bb"] = reader:gsub("WHAT", "all"):gsub("exit 8; fi", "%0; exit 9")}
+    assert.is_false(here:build({"r:compile"}).ok)
+    local builder <close> = here:builder()
+    local options = builder:enter "r:compile"
+    options.command = {"/bin/sh", "-c", "cat /work/recipe-sysroot/usr/share/list"}
+    assert.are.equal("one\ntwo\ntool\n", sandbox.new(options):run().stdout)
+  end)
+
+  it("is refused when it is for no sysroot", function()
+    here:write {["r/r_1.bb"] = reader:gsub('"native"', '"nothing"')}
+    here:build {"r:compile"}
+    assert.matches("%[sysroot%] of the hook 'hook_tools' is 'nothing'",
+      here:ended("r:configure").message)
+  end)
+end)

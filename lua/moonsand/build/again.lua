@@ -40,15 +40,25 @@ local function elsewhere(store)
   return scratch
 end
 
-local function reversed(list)
-  local other = {}
-  for i = #list, 1, -1 do other[#other + 1] = list[i] end
+-- But for the first few.
+local function reversed(list, few)
+  local other = table.move(list, 1, few, 1, {})
+  for i = #list, few + 1, -1 do other[#other + 1] = list[i] end
   return other
 end
 
 -- Process ids are part of no result, but a task may write its own into one. (The last word keeps
 -- the shell from becoming the command.)
 local SHIFT <const> = 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do :& done; wait; "$@"; exit $?'
+
+-- How many layers of hooks lie on a sysroot, which stay on top.
+local function hooks_on(setting, target)
+  local made = setting.sysroot_hooks or {}
+  for kind, place in pairs(execute.SYSROOTS) do
+    if place == target then return #(made[kind] or {}) end
+  end
+  return 0
+end
 
 -- Another sandbox that should make no difference: sysroots agree about what they share, so their
 -- order is free, and /work is listed in two halves.
@@ -59,7 +69,7 @@ local function disturb(store, setting, scratch, options)
       for i, digest in ipairs(setting.over) do layers[i] = assert(store:layer(digest)) end
       overlay.lower = layer.apart(layers, scratch.path .. HALVES[1], scratch.path .. HALVES[2])
     elseif overlay.target ~= "/" then
-      overlay.lower = reversed(overlay.lower)
+      overlay.lower = reversed(overlay.lower, hooks_on(setting, overlay.target))
     end
   end
   if setting.trees.root then return end

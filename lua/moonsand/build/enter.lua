@@ -42,7 +42,7 @@ local function setting_of(workshop, node)
   if setting and node.record and node.record.layer then
     table.insert(setting.over, 1, node.record.layer)
   end
-  if setting and setting.trees.root then hook.find(workshop, node, setting) end
+  if setting then hook.find(workshop, node, setting) end
   return setting
 end
 

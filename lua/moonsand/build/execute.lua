@@ -31,6 +31,9 @@ M.LAYOUT = "1: /work overlay; sysroots read-only; host /usr without /usr/local; 
 local SOURCES <const> = script.DIRECTORY .. "/sources"
 local mounts = {target = "/work/recipe-sysroot", native = "/work/recipe-sysroot-native"}
 
+--- Where the sysroots are.
+M.SYSROOTS = mounts
+
 ---@class moonsand.build.Workshop           what tasks share
 ---@field store moonsand.Store
 ---@field events moonsand.build.Events
@@ -79,6 +82,7 @@ end
 ---  task that does not see the host; "across": `recipe` is the place of what another configuration
 ---  has made, below /work/mc
 ---@field hooks? string[]                  what was made over that root: work layers, newest first
+---@field sysroot_hooks? {target: string[], native: string[]}   the same over the sysroots
 ---@field task? string                     for whom these are made
 
 --- What is mounted for a task; nil when something that it needs has no result yet.
@@ -124,11 +128,17 @@ local function trees_of(store, list, kind)
 end
 
 -- The sysroot trees of one kind as an overlay, or nil when there are none. Two trees that disagree
--- about a path are a fault that names both recipes.
-local function sysroot(store, list, kind)
-  local trees = trees_of(store, list, kind)
+-- about a path are a fault that names both recipes; what hooks made lies on top. `scratch`: of a
+-- hook that makes it.
+local function sysroot(store, setting, kind, scratch)
+  local trees, lower = trees_of(store, setting.trees[kind], kind), {}
   if #trees == 0 then return nil end
-  return {target = mounts[kind], lower = layer.staging(trees), read_only = true}
+  local hooks = layers_of(store, setting.sysroot_hooks and setting.sysroot_hooks[kind] or {})
+  for i, made in ipairs(hooks) do lower[i] = made.path end
+  local staged = layer.staging(trees)
+  return {target = mounts[kind], lower = table.move(staged, 1, #staged, #lower + 1, lower),
+    read_only = not scratch, upper = scratch and scratch.upper, work = scratch and scratch.work,
+    options = scratch and {volatile = "on"} or nil}
 end
 
 -- What tasks of other configurations left, each tree for itself: they may disagree.
@@ -223,14 +233,14 @@ function M.options(workshop, node, scratch, setting, trace)
   }
   -- What somebody put there by hand is in no package, so no signature would notice it.
   if layered then
-    root_mount(options, workshop.store, setting, node.hook and scratch)
+    root_mount(options, workshop.store, setting, node.hook == "root" and scratch or nil)
   elseif core.stat "/usr/local" then
     options.tmpfs[1] = {target = "/usr/local", size = "1M"}
   end
   work_mount(options, layer.stack(layers_of(workshop.store, setting.over)).lower,
     not node.hook and scratch or nil)
   for _, kind in ipairs {"target", "native"} do
-    local overlay = sysroot(workshop.store, setting.trees[kind], kind)
+    local overlay = sysroot(workshop.store, setting, kind, node.hook == kind and scratch or nil)
     if overlay then table.insert(options.overlays, overlay) end
     if not overlay then table.insert(options.dirs, mounts[kind]) end
   end
@@ -308,19 +318,17 @@ function M.attempt(workshop, node, attempt)
   return result, failure_of.describe(node, result, scripts, read(trace) or "", marks)
 end
 
---- Make what the hooks of a task's root make, or find it. What they say goes to the task's log.
+--- Make what the hooks of a task's root and sysroots make, or find it. What they say goes to the
+--- task's log.
 ---@param workshop moonsand.build.Workshop
 ---@param node moonsand.build.Node
----@param setting moonsand.build.Setting   `hooks` is filled
+---@param setting moonsand.build.Setting   `hooks` and `sysroot_hooks` are filled
 ---@param on_output fun(text: string)
 ---@param on_message fun(level: string, text: string)
 ---@return table? failure
 function M.hooks(workshop, node, setting, on_output, on_message)
-  if not setting.trees.root then return nil end
   return hook.run(workshop, node, setting, function(one, scratch)
-    local bare = {over = {}, hooks = setting.hooks,
-      trees = {root = setting.trees.root, target = {}, native = {}}}
-    return M.attempt(workshop, one, {setting = bare, scratch = scratch,
+    return M.attempt(workshop, one, {setting = hook.bare(setting, one.hook), scratch = scratch,
       on_output = on_output, on_message = on_message, log = "log." .. node.task,
       made = function(_, scripts) scripts_of.save(workshop.directory, one, scripts) end})
   end)

@@ -127,10 +127,10 @@ local function nothing_runs(node)
   return true
 end
 
--- What is called for is in the layers of the root, so while one of these is to be made it is not
--- known, nor after a hook that has to run.
+-- What is called for is in the layers of root and sysroots, so while one of these is to be made it
+-- is not known, nor after a hook that has to run.
 local function hooks_of(self, node)
-  local setting = node.roots and execute.setting(node)
+  local setting = #hook.nodes(node) > 0 and execute.setting(node)
   if not setting then return nil end
   local list = hook.find({store = self.store, signatures = self.signatures}, node, setting)
   for i, one in ipairs(list) do
@@ -146,8 +146,8 @@ end
 ---@field seconds? number    what it will take, when it runs
 ---@field known? boolean     and it ran before, so that this is no guess
 ---@field decision? moonsand.build.Decision
----@field hooks? {name: string, state: "run"|"cached"}[]   of its root, as far as that is known
----  before what it is made of is there
+---@field hooks? {name: string, state: "run"|"cached"}[]   of its root and sysroots, as far as that
+---  is known before what these are made of is there
 
 --- What a build of these targets would do, in order. Nothing is run. A task that waits for others
 --- may be found in the store after all, when these come out the same.

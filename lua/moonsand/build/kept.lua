@@ -19,6 +19,11 @@ function M.encode(setting, failure)
   local lines = {HEADER}
   for _, digest in ipairs(setting.over) do lines[#lines + 1] = "over " .. digest end
   for _, digest in ipairs(setting.hooks or {}) do lines[#lines + 1] = "hook " .. digest end
+  for _, kind in ipairs {"target", "native"} do
+    for _, digest in ipairs(setting.sysroot_hooks and setting.sysroot_hooks[kind] or {}) do
+      lines[#lines + 1] = ("%shook %s"):format(kind, digest)
+    end
+  end
   for _, kind in ipairs {"target", "native", "root", "across"} do
     for _, one in ipairs(setting.trees[kind] or {}) do
       lines[#lines + 1] = ("%s %s %s"):format(kind, one.digest, one.recipe)
@@ -36,11 +41,14 @@ end
 ---@return {command?: string, cwd?: string, where?: string}? failure
 function M.decode(text)
   if not text or text:sub(1, #HEADER + 1) ~= HEADER .. "\n" then return nil end
-  local setting, failure = {over = {}, trees = {target = {}, native = {}}}, {}
+  local setting, failure = {over = {}, trees = {target = {}, native = {}},
+    sysroot_hooks = {target = {}, native = {}}}, {}
   for name, rest in text:gmatch "\n(%l+) ([^\n]*)" do
     local digest, recipe = rest:match "^(%x+) (.*)$"
     if name == "over" then
       table.insert(setting.over, rest)
+    elseif name == "targethook" or name == "nativehook" then
+      table.insert(setting.sysroot_hooks[name:match "^(.*)hook$"], rest)
     elseif name == "hook" then
       setting.hooks = setting.hooks or {}
       table.insert(setting.hooks, rest)

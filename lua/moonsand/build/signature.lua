@@ -232,13 +232,15 @@ local function add_sources(signature, node)
 end
 
 -- Flags of a hook that change what it does.
-local hook_flags = {"cleandirs", "dirs", "network", "paths", "postfuncs", "prefuncs", "umask"}
+local hook_flags = {"cleandirs", "dirs", "network", "paths", "postfuncs", "prefuncs", "sysroot",
+  "umask"}
 
--- The functions that ROOT_HOOKS names; whether there are such is asked when they are run.
-local function add_hooks(signature, node, context)
+-- The functions that ROOT_HOOKS or SYSROOT_HOOKS names; whether there are such is asked when they
+-- are run.
+local function add_hooks(signature, node, context, variable)
   local d = variables.of(node)
-  local names = words(d:get "ROOT_HOOKS")
-  signature:add("variable", "ROOT_HOOKS", table.concat(names, " "))
+  local names = words(d:get(variable))
+  signature:add("variable", variable, table.concat(names, " "))
   for _, name in ipairs(names) do
     for _, flag in ipairs(d:raw(name) and hook_flags or {}) do
       local value = d:flag(name, flag)
@@ -291,10 +293,11 @@ function M.base(node, context)
   end
   add_texts(signature, node, context)
   add_sources(signature, node)
-  if node.roots and d:get "ROOT_HOOKS" then
-    add_hooks(signature, node, context)
-    signature = without_doubles(signature)
-  end
+  local rooted = node.roots and d:get "ROOT_HOOKS"
+  local staged = node.sysroots[1] and d:get "SYSROOT_HOOKS"
+  if rooted then add_hooks(signature, node, context, "ROOT_HOOKS") end
+  if staged then add_hooks(signature, node, context, "SYSROOT_HOOKS") end
+  if rooted or staged then signature = without_doubles(signature) end
   node.fresh = is_set(d:flag(node.task, "nostamp")) and true or nil
   if node.fresh then signature:add("nostamp", "salt", context.salt) end
   signature:seal(context.lines)
@@ -310,7 +313,9 @@ function M.hook(hook, context, digests)
   local signature, d, inputs = M.new(), variables.of(hook), {}
   signature:add("layout", "sandbox", context.layout)
   if d:get "MOONSAND_EPOCH" then signature:add("layout", "epoch", d:get "MOONSAND_EPOCH") end
-  signature:add("host", "architecture", context.host.architecture or "")
+  for name, value in order.sorted(context.host) do
+    if not hook.roots or name == "architecture" then signature:add("host", name, value) end
+  end
   for _, flag in ipairs(hook_flags) do
     local value = d:flag(hook.task, flag)
     if value and value ~= "" then signature:add("flag", flag, value) end

@@ -51,11 +51,11 @@ local function line(step, width)
   return (text:gsub("%s+$", "")) .. "\n"
 end
 
--- The hooks of a task's root, as far as they are known.
+-- The hooks of a task's root and sysroots, as far as they are known.
 local function hooks(step)
   local lines = {}
   for i, one in ipairs(step.hooks or {}) do
-    lines[i] = ("  hook %s of its root: %s\n"):format(one.name,
+    lines[i] = ("  hook %s: %s\n"):format(one.name,
       one.state == "cached" and "cached" or "would run")
   end
   return table.concat(lines)
