@@ -17,13 +17,12 @@
 
 enum { BUG = 70 };
 
-void make_way(char **argv)
+static _Noreturn void execute_the_rest(char **argv)
 {
   static const char *const places[] = {"full/moonsand", "../lib/moonsand/moonsand"};
   const char *name = (const char *)getauxval(AT_EXECFN);
   char own[PATH_MAX], path[2 * PATH_MAX] = "?";
 
-  if (argv[0] && argv[1] && strcmp(argv[1], "run") == 0) return;
   if (name && realpath(name, own)) {
     *strrchr(own, '/') = '\0';
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
@@ -35,6 +34,11 @@ void make_way(char **argv)
   fprintf(stderr, "moonsand: cannot execute the rest of it, %s: %s; run make, or make install\n",
           path, strerror(errno));
   exit(BUG);
+}
+
+void make_way(char **argv)
+{
+  if (!argv[0] || !argv[1] || strcmp(argv[1], "run") != 0) execute_the_rest(argv);
 }
 
 /* The C library's own would load a second C library (ld --wrap). Lua, and who looks for a library of

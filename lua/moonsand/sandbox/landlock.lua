@@ -104,14 +104,13 @@ function M.abi()
   return known_abi
 end
 
---- The step for an option value, or nil when there is nothing to restrict; and what of it cannot be
+--- The step for an option value, or nil where the kernel has no Landlock; and what of it cannot be
 --- enforced, which is a fault unless it was asked for with best effort.
----@param given? moonsand.sandbox.Landlock
+---@param given moonsand.sandbox.Landlock
 ---@param abi? integer   default: this kernel's
 ---@return table? step
 ---@return moonsand.sandbox.Unmet[] unmet
 function M.step(given, abi)
-  if not given then return nil, {} end
   check(given)
   abi = abi or M.abi()
   local unmet = M.unmet(given, abi)

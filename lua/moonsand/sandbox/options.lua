@@ -189,7 +189,10 @@ function M.check(given)
     options.as_init = true
     options.bounds, options.not_enforced = isolation.bounds(options)
   else
-    options.bounds, options.not_enforced = landlock.step(options.landlock)
+    options.not_enforced = {}
+    if options.landlock then
+      options.bounds, options.not_enforced = landlock.step(options.landlock)
+    end
     for _, unmet in ipairs(namespaces.unmet(options)) do
       table.insert(options.not_enforced, unmet)
     end
