@@ -38,7 +38,11 @@ static _Noreturn void execute_the_rest(char **argv)
 
 void make_way(char **argv)
 {
-  if (!argv[0] || !argv[1] || strcmp(argv[1], "run") != 0) execute_the_rest(argv);
+  static const char *const verbs[] = {"run", "version", "--version"};
+
+  for (size_t i = 0; argv[0] && argv[1] && i < sizeof verbs / sizeof *verbs; i++)
+    if (strcmp(argv[1], verbs[i]) == 0) return;
+  execute_the_rest(argv);
 }
 
 /* The C library's own would load a second C library (ld --wrap). Lua, and who looks for a library of
