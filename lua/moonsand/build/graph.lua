@@ -256,6 +256,12 @@ function Graph:needs_of(recipe)
   return self.parts:of(recipe.configuration).needs
 end
 
+-- What only planning needs; nodes stay for as long as the build.
+local function forget(self, order)
+  self.nodes, self.tasks, self.fresh, self.recursion = nil, nil, nil, nil
+  for _, node in ipairs(order) do node.edges, node.mark = nil, nil end
+end
+
 --- Everything that the targets need, dependencies first.
 ---@param targets string[]
 ---@param instead? {recipe: moonsand.recipe.Recipe, task: string}[]   tasks of recipes that the
@@ -282,6 +288,7 @@ function Graph:plan(targets, instead)
   wanted.only_needs = nil
   local order = sort.order(self, wanted)
   check_providers(self, order)
+  forget(self, order)
   return order, wanted
 end
 

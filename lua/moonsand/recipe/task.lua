@@ -25,6 +25,17 @@ local function contains(list, name)
   return false
 end
 
+-- Lists of tasks are never changed, and most are those of other recipes, too: each is kept once.
+local lists = setmetatable({}, {__mode = "v"})
+
+local function shared(list)
+  local key = table.concat(list, " ")
+  local known = lists[key]
+  if known then return known end
+  lists[key] = list
+  return list
+end
+
 --- addtask
 ---@param d moonsand.recipe.Data
 ---@param statement moonsand.recipe.Statement
@@ -38,19 +49,19 @@ function M.add(d, statement)
     if not contains(tasks, name) then
       tasks = {table.unpack(tasks)}
       tasks[#tasks + 1] = name
-      d.state.tasks = tasks
+      d.state.tasks = shared(tasks)
     end
     local deps = {table.unpack(d:raw_flag(name, "deps") or {})}
     for each in statement.after:gmatch("%S+") do
       each = full(each)
       if not contains(deps, each) then deps[#deps + 1] = each end
     end
-    d:set_flag(name, "deps", deps, false)
+    d:set_flag(name, "deps", shared(deps), false)
     for each in statement.before:gmatch("%S+") do
       each = full(each)
       deps = d:raw_flag(each, "deps") or {}
       if not contains(deps, name) then
-        d:set_flag(each, "deps", {name, table.unpack(deps)}, false)
+        d:set_flag(each, "deps", shared {name, table.unpack(deps)}, false)
       end
     end
   end
@@ -159,7 +170,7 @@ function M.collect(d)
   local tasks, seen = {}, {}
   for _, word in ipairs(d.state.tasks or {}) do
     local name = d:expand(word)
-    d:set_flag(name, "task", 1, false)
+    if d:raw_flag(name, "task") ~= 1 then d:set_flag(name, "task", 1, false) end
     local task = collect(d, name)
     if seen[name] then
       tasks[seen[name]] = task
