@@ -1,3 +1,4 @@
+local core = require "moonsand.core"
 local project = require "spec.support.project"
 
 -- Each target says when it starts and when it ends; "+ 12.3" and "- 12.6".
@@ -46,6 +47,35 @@ describe("the pool of jobs", function()
     local most, entries = build(3)
     assert.are.equal(12, entries)
     assert.is_true(most <= 3, ("%d ran at once"):format(most))
+  end)
+
+  -- What is counted are processes of this machine, by a word on their command lines.
+  local function processes_with(word)
+    local count = 0
+    for _, name in ipairs(assert(core.readdir "/proc")) do
+      local path = "/proc/" .. name .. "/cmdline"
+      local file <close> = name:find "^%d+$" and io.open(path, "rb") or nil
+      local text = file and file:read "a"
+      if text and text:find("^sleep%z" .. word) then count = count + 1 end
+    end
+    return count
+  end
+
+  it("never has more compilers at once than jobs, whatever a make of its own would do", function()
+    local word = ("0.1%07d"):format(core.getpid())
+    local targets, most = {}, 0
+    for _, name in ipairs {"a", "b", "c"} do
+      here:write {
+        [name .. "/" .. name .. "_1.bb"] = recipe,
+        [name .. "/files/Makefile"] = "all: 1 2 3 4\n1 2 3 4:\n\t@sleep " .. word .. "; echo $@\n",
+      }
+      targets[#targets + 1] = name .. ":compile"
+    end
+    local summary = here:build(targets, {jobs = 2, tick = function()
+      most = math.max(most, processes_with(word))
+    end})
+    assert.is_true(summary.ok)
+    assert.is_true(most >= 1 and most <= 2, ("%d at once"):format(most))
   end)
 
   it("of one lets one command run at a time", function()
