@@ -95,7 +95,7 @@ function parts.warm()
 end
 
 function parts.vars()
-  forget_ours() -- what is there is the configuration and one recipe, which are read each time
+  forget_ours() -- the first round reads the configuration, the others have it kept
   measure("bitbake -e busybox")
   turns(("busybox, %d rounds"):format(rounds), "vars busybox", "bitbake -e busybox")
 end
