@@ -19,7 +19,8 @@ describe("every recipe that is shipped", function()
   it("has what it is fetched by, with a SHA-256 for all that comes from elsewhere", function()
     for _, one in ipairs(list) do
       local found = sources.list(one)
-      assert.is_true(#found > 0, one.name)
+      local of_the_host = one.data:flag("do_install", "host") == "packages"
+      assert.is_true(#found > 0 or of_the_host, one.name)
       for _, source in ipairs(found) do
         assert.matches("^%x+$", source.sha256, nil, nil, one.name)
         assert.are.equal(64, #source.sha256, one.name)

@@ -172,7 +172,8 @@ local function build(t, uid, store)
   end
   local command = t.path .. "/bin/moonsand"
   core.mkdir(t.path .. "/bin")
-  layers.sh(("cp $(readlink -f bin/moonsand) %s; chmod a+rx %s"):format(command, command))
+  layers.sh(("cd build/moonsand; cp -R moonsand full %s/bin; chmod -R a+rX %s/bin"):format(
+    t.path, t.path))
   local output, ok = t:sh(uid, ([[M=%s
     cd %s && export HOME=$PWD MOONSAND_DIR=$PWD/state BBPATH=%s/examples/recipes:%s/recipes
     $M build --progress=plain hello:install 2>&1 && echo LIST && $M cache list --json]]):format(
