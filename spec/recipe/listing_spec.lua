@@ -136,8 +136,10 @@ describe("the files of metadata layers", function()
     assert.are.equal("BBFILE_PRIORITY_a is 'high'", problem.message)
   end)
 
-  it("need Python for a mask that is more than plain", function()
-    assert.are.equal("python", problem_of(everything .. 'BBMASK = "a_(1|7)"\n').reason)
+  it("need Python for a mask that Lua does not recognize, and for no other", function()
+    assert.are.equal("python", problem_of(everything .. 'BBMASK = "a_\\d"\n').reason)
+    assert.are.same({"/m/a/a_2.bb"}, configure(everything ..
+      'BBMASK = "a_(1|7) /b/(?!a)"\n'):recipes())
   end)
 
   describe("with Python", function()
