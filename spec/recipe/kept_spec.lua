@@ -246,6 +246,29 @@ INHERIT = "c"
     assert.are.equal(1, started)
   end)
 
+  it("has Python's answers that depend on variables alone, for choosing among recipes", function()
+    if not observes() then return pending "this host cannot observe what Python looks at" end
+    file("conf/local.conf", [[
+WORD = "b c"
+PREFERRED_PROVIDER_x = "${@sorted(d.getVar('WORD').split())[0]}"
+PREFERRED_VERSION_x = "${@str(time.time())}"
+PREFERRED_VERSION_y = "${@d.nothing()}"
+KEY = "${@'-'.join(sorted(d.getVar('WORD').split()))}"
+NAME_${KEY} = "y"
+]])
+    with_python()
+    local d = with_python().data
+    started = 0
+    assert.are.equal("b", d:get "PREFERRED_PROVIDER_x")
+    d:copy():expand_keys()
+    assert.are.equal(0, started)
+    d:set("WORD", "e")
+    assert.are.equal("e", d:get "PREFERRED_PROVIDER_x")
+    assert.are.equal(1, started)
+    assert.is_false(pcall(d.get, d, "PREFERRED_VERSION_y"))
+    assert.are_not.equal(d:get "PREFERRED_VERSION_x", with_python().data:get "PREFERRED_VERSION_x")
+  end)
+
   it("is read again when what Python looked at is another one", function()
     if not observes() then return pending "this host cannot observe what Python looks at" end
     scratch:file("seen/there", "x")

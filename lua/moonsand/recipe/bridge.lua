@@ -65,7 +65,7 @@ end
 --- What a configuration taught it, for `resume`.
 ---@return table
 function Bridge:state()
-  return {directories = self.directories, libraries = self.libraries}
+  return {directories = self.directories, libraries = self.libraries, memo = self.memo:state()}
 end
 
 --- Know what another one knew.
@@ -73,6 +73,7 @@ end
 function Bridge:resume(state)
   self.directories = state.directories
   for _, message in ipairs(state.libraries) do self:library(unpack("<s4s4s4", message)) end
+  self.memo:resume(state.memo)
 end
 
 --- The packages of metadata layers.

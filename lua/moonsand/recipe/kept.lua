@@ -22,7 +22,7 @@ local M = {}
 local pack, unpack = string.pack, string.unpack
 
 -- Changes with what is kept, and with how it comes to be.
-local format = "moonsand configuration 1"
+local format = "moonsand configuration 2"
 
 -- What Python may ask of the host without opening a file.
 local host = {"/proc/sys/kernel/ostype", "/proc/sys/kernel/hostname", "/proc/sys/kernel/osrelease",
@@ -104,6 +104,20 @@ local function key_of(d, disk, options, name)
   return cache.key(paths, more)
 end
 
+-- What choosing among recipes asks of a configuration is asked while its Python is there: what can
+-- be kept of the answers is kept with it (memo.lua), which is nothing that the clock has a part in.
+-- What goes wrong is told when it is needed.
+local function foresee(d)
+  if not d.python then return end
+  local one, looks = d:copy(), d.python.looks
+  one.log = {}
+  pcall(one.expand_keys, one)
+  for name in next, d.vars do
+    if name:find "^PREFERRED_" then pcall(one.get, one, name) end
+  end
+  d.python.looks = looks
+end
+
 -- Read it, and keep it when that can be.
 local function read_and_keep(options, name, path)
   local paths, moment = {}, core.time_ns() - seen.tick
@@ -111,6 +125,7 @@ local function read_and_keep(options, name, path)
   local reader, d, times = base.read(options, name, disk)
   local key, digest = key_of(d, disk, options, name), nil
   if times == 1 then
+    foresee(d)
     digest = keep(path, d, paths, moment, {key = key, python = d.python and d.python:state()})
   elseif d.python then
     d.python:watched_files()

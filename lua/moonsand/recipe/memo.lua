@@ -137,6 +137,30 @@ local function add_reads(entry, reads)
   return true
 end
 
+--- Results that need no function of metadata, for `resume`.
+---@return table
+function Memo:state()
+  local state = {}
+  for code, entry in next, self.codes do
+    if entry.pure and entry.reads and next(entry.defs) == nil then
+      state[code] = {reads = entry.reads, results = entry.results}
+    end
+  end
+  return state
+end
+
+--- Know the results that another one knew, whose metadata had the same modules of Python.
+---@param state table
+function Memo:resume(state)
+  for code, kept in next, state do
+    local entry = {pure = true, defs = {}, count = 0, reads = kept.reads, results = kept.results,
+      seen = {}}
+    for _ in next, kept.results do entry.count = entry.count + 1 end
+    for _, key in ipairs(kept.reads) do entry.seen[key] = true end
+    self.codes[code] = entry
+  end
+end
+
 --- Keep a result.
 ---@param d moonsand.recipe.Data
 ---@param code string
