@@ -25,7 +25,17 @@ pages = $(wildcard docs/*.[1-8])
 # For editors: what the functions in C take and return. Lua modules have it in their sources.
 stubs = $(wildcard core/*.d.lua)
 
-all: $(O)/moonsand/core.so $(O)/moonsand/moonsand $(O)/moonsand/full/moonsand
+all: $(O)/moonsand/core.so $(O)/moonsand/moonsand $(O)/moonsand/full/moonsand $(O)/python.compiled
+
+# Python's half, for the helper to start faster. Each compiled file has the hash of its source, so
+# one that is out of date is not used; none is needed.
+compile_python = if [ -x /usr/bin/python3 ]; then \
+  /usr/bin/python3 -m compileall -q --invalidation-mode checked-hash
+
+$(O)/python.compiled: $(python)
+	@mkdir -p $(@D)
+	@$(compile_python) python/bb python/moonsand || :; fi
+	@touch $@
 
 $(O)/moonsand/core.so: $(objects)
 	@mkdir -p $(@D)
@@ -184,6 +194,7 @@ install: all $(completions)
 	  install -p -D -m 644 "lua/$$file" "$(DESTDIR)$(LUADIR)/$$file" || exit; done
 	for file in $(recipes) $(python); do \
 	  install -D -m 644 "$$file" "$(DESTDIR)$(SHAREDIR)/$$file" || exit; done
+	$(if $(DESTDIR),,$(compile_python) '$(SHAREDIR)/python/bb' '$(SHAREDIR)/python/moonsand'; fi)
 	for page in $(pages); do \
 	  install -D -m 644 "$$page" "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit; done
 	install -D -m 644 $(O)/completion/moonsand.bash '$(DESTDIR)$(BASHDIR)/moonsand'
@@ -211,6 +222,7 @@ deb-test: deb
 
 clean:
 	rm -rf build
+	find python -name __pycache__ -prune -exec rm -r {} +
 
 .PHONY: all demo world test vm-test check lint fuzz fuzz-recipes answers soak soak-builds bench api install \
   uninstall deb deb-test clean
