@@ -5,7 +5,8 @@ CC ?= cc
 CFLAGS ?= -O2 -g
 LUA ?= lua5.4
 
-# Where objects go: `make O=build/asan CFLAGS=...` builds a second core beside the first.
+# Where objects go: `make O=build/asan CFLAGS=... build/asan/moonsand/core.so` builds a second core beside
+# the first.
 O ?= build
 
 LUADIR = $(PREFIX)/share/lua/5.4
