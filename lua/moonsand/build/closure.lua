@@ -31,11 +31,12 @@ end
 
 -- What was made over its root, with the record by which it is found: who has the layers of the root
 -- need not make it again.
-local function add_hooks(closure, node, store)
+local function add_hooks(closure, node, store, seen)
   for _, hooked in ipairs(node.record.hooks or {}) do
-    local known = table.concat(closure.hooks, " "):find(hooked.digest, 1, true)
-    if not known and store:layer(hooked.digest) then
-      table.insert(closure.hooks, hooked.digest)
+    local digest = hooked.digest
+    if not seen[digest] and store:layer(digest) then
+      seen[digest] = true
+      table.insert(closure.hooks, digest)
       table.insert(closure.records, {kind = "intent", key = hooked.key})
     end
   end
@@ -51,16 +52,17 @@ function M.of(node, store)
       {hint = "moonsand build " .. node.name})
   end
   local closure = {task = node.name, trees = {}, layers = {}, hooks = {}, records = {}}
+  local seen = {} -- layers of hooks
   add_trees(closure.trees, node, "")
   for _, other in ipairs(below(node)) do
     add_trees(closure.trees, other, other.task .. "-")
     table.insert(closure.layers, other.record.layer)
     add_records(closure.records, other)
-    add_hooks(closure, other, store)
+    add_hooks(closure, other, store, seen)
   end
   if not node.record.alone then table.insert(closure.layers, node.record.layer) end
   add_records(closure.records, node)
-  add_hooks(closure, node, store)
+  add_hooks(closure, node, store, seen)
   return closure
 end
 
